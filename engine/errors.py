@@ -1,0 +1,91 @@
+"""Every error Entrepot raises on purpose, in one tree.
+
+::
+
+    EntrepotError
+    ├── InvalidRequest          the caller's input is wrong (HTTP 400)
+    │   ├── InvalidFilter           unknown field, wrong value type, bad operator
+    │   ├── InvalidProduct          a catalogue record that cannot become a product
+    │   ├── InvalidImage            bytes that are not a picture we can decode
+    │   │   └── ImageTooLarge           over the byte or pixel cap (HTTP 413)
+    │   └── ForbiddenUrl            URL fetching is off, or the address is not public
+    ├── NotFound                no such product, generation or shop (HTTP 404)
+    ├── InvalidSettings         entrepot.toml or an ENTREPOT_ variable is wrong
+    ├── PluginError             a plugin failed to load, to build or to answer
+    │   └── UnknownPlugin           a name nobody registered
+    ├── EncoderError            a model directory or an encoder failed
+    │   ├── InvalidModel            corrupt, incomplete or newer model directory
+    │   └── UnsupportedModality     e.g. images given to a text-only encoder
+    ├── StoreError              the vector store failed
+    │   ├── StoreUnavailable        unreachable server, timeout (HTTP 503)
+    │   ├── StoreLocked             another process holds the data folder
+    │   └── IndexMismatch           the index was made by another model
+    └── NoIndex                 nothing has been indexed yet (HTTP 503)
+
+Vendor errors are translated where the vendor is called, nowhere else. Messages name the
+field and the remedy, for they are shown to shoppers' developers as they are.
+"""
+
+from __future__ import annotations
+
+
+class EntrepotError(Exception):
+    """Base of all; ``field`` names the offending input where there is one."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvalidRequest(EntrepotError): ...
+
+
+class InvalidFilter(InvalidRequest): ...
+
+
+class InvalidProduct(InvalidRequest): ...
+
+
+class InvalidImage(InvalidRequest): ...
+
+
+class ImageTooLarge(InvalidImage): ...
+
+
+class ForbiddenUrl(InvalidRequest): ...
+
+
+class NotFound(EntrepotError): ...
+
+
+class InvalidSettings(EntrepotError): ...
+
+
+class PluginError(EntrepotError): ...
+
+
+class UnknownPlugin(PluginError): ...
+
+
+class EncoderError(EntrepotError): ...
+
+
+class InvalidModel(EncoderError): ...
+
+
+class UnsupportedModality(EncoderError): ...
+
+
+class StoreError(EntrepotError): ...
+
+
+class StoreUnavailable(StoreError): ...
+
+
+class StoreLocked(StoreError): ...
+
+
+class IndexMismatch(StoreError): ...
+
+
+class NoIndex(EntrepotError): ...

@@ -1,0 +1,148 @@
+"""Filters as the API takes them, checked against the schema and turned into a small AST.
+
+Stores compile the AST to their own language; :func:`matches` is its reference meaning,
+against which the compilers are property-tested.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from .errors import InvalidFilter
+from .schema import FieldKind, IndexSchema
+from .types import AttributeValue
+
+Scalar = str | float | bool
+_BOUNDS = ("gt", "gte", "lt", "lte")
+MAX_VALUES = 1000
+
+
+class Terms(Struct, frozen=True):
+    """The field holds any of ``values`` (``negate``: none of them, or is absent)."""
+
+    field: str
+    values: tuple[Scalar, ...]
+    negate: bool = False
+
+
+class Range(Struct, frozen=True):
+    """The number field lies within the given bounds; absent fields do not match."""
+
+    field: str
+    gt: float | None = None
+    gte: float | None = None
+    lt: float | None = None
+    lte: float | None = None
+
+
+Condition = Terms | Range
+
+
+class Filter(Struct, frozen=True):
+    """A conjunction of conditions, minus the products named in ``exclude_ids``."""
+
+    conditions: tuple[Condition, ...] = ()
+    exclude_ids: tuple[str, ...] = ()
+
+
+def parse_filters(raw: Mapping[str, Any], schema: IndexSchema) -> Filter:
+    """Check ``raw`` against ``schema``.
+
+    Raises:
+        InvalidFilter: unknown field, operator or value type; the message names the remedy.
+    """
+    return Filter(tuple(c for name, spec in raw.items() for c in _conditions(name, spec, schema)))
+
+
+def require_field(name: str, schema: IndexSchema, *, use: str) -> FieldKind:
+    """The kind of a declared field, or an error that lists the declared ones."""
+    if kind := schema.kind(name):
+        return kind
+    close = difflib.get_close_matches(name, schema.names(), n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    declared = ", ".join(sorted(schema.names()))
+    raise InvalidFilter(
+        f"{use}: unknown field {name!r}{hint} Declared fields: {declared}", field=f"{use}.{name}"
+    )
+
+
+def _conditions(name: str, spec: Any, schema: IndexSchema) -> list[Condition]:
+    kind = require_field(name, schema, use="filters")
+    if not isinstance(spec, Mapping):
+        return [Terms(name, _values(name, spec, kind))]
+    unknown = set(spec) - {*_BOUNDS, "not"}
+    if unknown or not spec:
+        raise InvalidFilter(
+            f"filters.{name}: give a value, a list, a range {{gt, gte, lt, lte}} or {{not}}, "
+            f"not {dict(spec)!r}",
+            field=f"filters.{name}",
+        )
+    found: list[Condition] = []
+    if "not" in spec:
+        found.append(Terms(name, _values(name, spec["not"], kind), negate=True))
+    if bounds := {op: spec[op] for op in _BOUNDS if op in spec}:
+        if kind is not FieldKind.NUMBER:
+            raise InvalidFilter(
+                f"filters.{name}: a range needs a number field, {name!r} is a {kind} field",
+                field=f"filters.{name}",
+            )
+        found.append(Range(name, **{op: _number(name, v) for op, v in bounds.items()}))
+    return found
+
+
+def _values(name: str, spec: Any, kind: FieldKind) -> tuple[Scalar, ...]:
+    items = spec if isinstance(spec, list | tuple) else [spec]
+    if not 1 <= len(items) <= MAX_VALUES:
+        raise InvalidFilter(
+            f"filters.{name}: give 1 to {MAX_VALUES} values, not {len(items)}",
+            field=f"filters.{name}",
+        )
+    return tuple(_value(name, item, kind) for item in items)
+
+
+def _value(name: str, item: Any, kind: FieldKind) -> Scalar:
+    if kind is FieldKind.NUMBER:
+        return _number(name, item)
+    if kind is FieldKind.BOOLEAN and isinstance(item, bool):
+        return item
+    if kind is FieldKind.KEYWORD and isinstance(item, str):
+        return item
+    raise InvalidFilter(
+        f"filters.{name}: {name!r} is a {kind} field, {item!r} is not a {kind}",
+        field=f"filters.{name}",
+    )
+
+
+def _number(name: str, item: Any) -> float:
+    if isinstance(item, bool) or not isinstance(item, int | float) or not math.isfinite(item):
+        raise InvalidFilter(
+            f"filters.{name}: {item!r} is not a finite number", field=f"filters.{name}"
+        )
+    return float(item)
+
+
+def matches(filter: Filter, product_id: str, values: Mapping[str, AttributeValue]) -> bool:
+    """Whether a product with these field values passes ``filter``: the reference meaning."""
+    return product_id not in filter.exclude_ids and all(
+        _matches(c, values.get(c.field)) for c in filter.conditions
+    )
+
+
+def _matches(condition: Condition, value: AttributeValue | None) -> bool:
+    if isinstance(condition, Terms):
+        held = value if isinstance(value, list) else [value]
+        return any(v in condition.values for v in held) != condition.negate
+    if not isinstance(value, int | float):
+        return False
+    c = condition
+    return (
+        (c.gt is None or value > c.gt)
+        and (c.gte is None or value >= c.gte)
+        and (c.lt is None or value < c.lt)
+        and (c.lte is None or value <= c.lte)
+    )

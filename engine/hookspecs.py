@@ -1,0 +1,78 @@
+"""All hooks a plugin can implement. Each is called once, at start, with ``register``.
+
+``register(name, factory, options)``: ``factory(options_instance)`` builds the component,
+``options`` is the :class:`msgspec.Struct` type that its table in ``entrepot.toml`` must fit
+(unknown keys are refused).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import pluggy
+from msgspec import Struct
+
+from .protocols import (
+    Arranger,
+    CatalogueSource,
+    Encoder,
+    QueryProcessor,
+    Ranker,
+    VectorStores,
+)
+
+PROJECT = "entrepot"
+API_VERSION = 1
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class NoOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """For a component without options."""
+
+
+class Register(Protocol[T_contra]):
+    """What a hook calls, once per component it offers."""
+
+    def __call__(
+        self, name: str, factory: Callable[[Any], T_contra], options: type[Struct] = NoOptions
+    ) -> None: ...
+
+
+@hookspec
+def register_encoders(register: Register[Encoder]) -> None:
+    """Offer encoders: texts and images to vectors."""
+
+
+@hookspec
+def register_stores(register: Register[VectorStores]) -> None:
+    """Offer vector stores; their options begin with ``data_dir`` and ``shop``."""
+
+
+@hookspec
+def register_sources(register: Register[CatalogueSource]) -> None:
+    """Offer catalogue sources."""
+
+
+@hookspec
+def register_query_processors(register: Register[QueryProcessor]) -> None:
+    """Offer steps of query understanding."""
+
+
+@hookspec
+def register_rankers(register: Register[Ranker]) -> None:
+    """Offer rankers."""
+
+
+@hookspec
+def register_arrangers(register: Register[Arranger]) -> None:
+    """Offer arrangers."""
+
+
+@hookspec
+def register_commands(register: Register[Any]) -> None:
+    """Offer command groups: the factory returns a :class:`click.Command`."""

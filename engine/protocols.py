@@ -1,0 +1,270 @@
+"""The seams of the engine: what a plugin provides and how it is called.
+
+Every call is batched, so that nothing costs a Python call per product. Implementations
+are checked by the contract suites in :mod:`engine.testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct, field
+from PIL.Image import Image
+
+from .filters import Filter
+from .schema import IndexSchema
+from .types import EncoderInfo, FacetValue, Product, QueryPlan, SearchRequest, SortBy
+
+Vectors = npt.NDArray[np.float32]
+Role = Literal["query", "document"]
+
+
+class Encoder(Protocol):
+    """Texts and images to unit vectors in one joint space."""
+
+    @property
+    def info(self) -> EncoderInfo: ...
+
+    def encode_texts(self, texts: Sequence[str], role: Role) -> Vectors:
+        """Unit rows, float32 ``[len(texts), dim]``; an embedding never depends on its batch."""
+        ...
+
+    def encode_images(self, images: Sequence[Image]) -> Vectors:
+        """Unit rows, float32 ``[len(images), dim]``.
+
+        Raises:
+            UnsupportedModality: the encoder has no image tower.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class Point(Struct, frozen=True):
+    """A product as a store keeps it.
+
+    ``text`` is the text-dense vector ``[d_text]``; ``images`` holds one row per photo
+    ``[n, d_image]``, n ≥ 0; ``bm25`` is the text that the keyword lane indexes; ``fields``
+    are the declared field values (:func:`engine.schema.field_values`).
+    """
+
+    product: Product
+    text: Vectors
+    images: Vectors
+    bm25: str
+    fields: Mapping[str, Any]
+
+
+class LaneQuery(Struct, frozen=True):
+    """One lane's question to the store.
+
+    ``name`` labels the answer; ``vector`` (unit, ``[d]``) searches the named vector
+    ``using`` ("text" or "image"), ``text`` searches the BM25 lane (``using="bm25"``).
+    Hits scoring below ``min_score`` are left out.
+    """
+
+    name: str
+    using: Literal["text", "image", "bm25"]
+    vector: Vectors | None = None
+    text: str = ""
+    min_score: float | None = None
+
+
+class Scored(Struct, frozen=True, array_like=True):
+    """A product id and the lane's raw score (cosine, or BM25)."""
+
+    id: str
+    score: float
+
+
+class GenerationSpec(Struct, frozen=True):
+    """What a generation holds, fixed when it is built.
+
+    ``text_encoder`` and ``image_encoder`` say whose vectors it stores; a store refuses
+    vectors of other dimensions and the engine refuses another fingerprint. ``image_root``
+    is the folder that relative photo paths start from. ``bm25_locale`` chooses the
+    keyword lane's stemmer and stop words.
+    """
+
+    schema: IndexSchema
+    text_encoder: EncoderInfo
+    image_encoder: EncoderInfo
+    image_root: str = ""
+    bm25_locale: str = "en"
+    products: int = 0
+    created_at: str = ""
+
+
+class VectorStore(Protocol):
+    """One open generation. Thread-safe; ids are product ids; order is deterministic
+    (equal scores are ordered by product id)."""
+
+    @property
+    def spec(self) -> GenerationSpec: ...
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Insert or replace; on return the points are durable and visible."""
+        ...
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Unknown ids are ignored; on return the deletion is durable and visible."""
+        ...
+
+    def search_batch(
+        self, lanes: Sequence[LaneQuery], filter: Filter, limit: int
+    ) -> list[list[Scored]]:
+        """The best ``limit`` of each lane under ``filter``, best first, in one call."""
+        ...
+
+    def facet(self, field: str, filter: Filter, limit: int) -> list[FacetValue]:
+        """Exact counts over all products under ``filter``: largest first, then by value."""
+        ...
+
+    def columns(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, list[Any]]:
+        """Field values by column, in the order of ``ids``; ``None`` where absent."""
+        ...
+
+    def vectors(self, ids: Sequence[str], using: Literal["text", "image"]) -> list[Vectors]:
+        """Stored vectors as rows ``[n_i, d]``; ``[0, d]`` for an unknown id or no photo."""
+        ...
+
+    def get(self, ids: Sequence[str]) -> list[Product | None]:
+        """Products in the order of ``ids``; ``None`` for unknown ids."""
+        ...
+
+    def scroll(
+        self, filter: Filter, limit: int, offset: int = 0, sort: SortBy | None = None
+    ) -> list[str]:
+        """Matching ids, by ``sort`` (missing values last, ties by id) or by id."""
+        ...
+
+    def iterate(self, batch: int = 256) -> Iterable[list[Point]]:
+        """Every point with its vectors (``bm25`` left empty), in no particular order."""
+        ...
+
+    def count(self, filter: Filter) -> int: ...
+
+    def build(self, schema: IndexSchema, products: int) -> None:
+        """End a bulk load: payload indexes first, then HNSW, then flush.
+
+        Blocking and long; never called by a serving process. ``schema`` and ``products``
+        become part of :attr:`spec`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Flush and release; a second call does nothing."""
+        ...
+
+
+class VectorStores(Protocol):
+    """All generations of one shop in one backend, and which of them is live."""
+
+    def create(self, generation: str, spec: GenerationSpec) -> VectorStore:
+        """A new, empty generation, not live.
+
+        Raises:
+            StoreError: the name is taken.
+        """
+        ...
+
+    def open(self, generation: str) -> VectorStore:
+        """Raises NotFound for an unknown or unfinished one, StoreLocked if another process
+        holds it, StoreUnavailable if the server cannot be reached."""
+        ...
+
+    def generations(self) -> list[str]:
+        """Built generations, oldest first (names sort by creation time)."""
+        ...
+
+    def current(self) -> str | None:
+        """The live generation."""
+        ...
+
+    def promote(self, generation: str) -> None:
+        """Make it live, atomically: a reader sees the old one or the new one."""
+        ...
+
+    def drop(self, generation: str) -> None:
+        """Delete a generation that is not live, built or half-built."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class QueryProcessor(Protocol):
+    """A step of query understanding: language, spelling, translation, spans."""
+
+    def process(self, plan: QueryPlan) -> QueryPlan: ...
+
+
+class RankingBatch(Struct, frozen=True):
+    """The rerank window as arrays, best first; n candidates.
+
+    ``scores`` float32 ``[n]`` is the ranking so far. ``lane_ranks`` int32 ``[n]`` per lane
+    (0 = not found there), ``lane_scores`` float32 ``[n]`` (NaN = not found). ``columns``
+    and ``vectors`` hold what the plugin declared (``vectors``: float32 ``[n, d]``, zero rows
+    where absent, mean of several photos).
+    """
+
+    ids: list[str]
+    scores: Vectors
+    lane_ranks: dict[str, npt.NDArray[np.int32]]
+    lane_scores: dict[str, Vectors]
+    plan: QueryPlan
+    request: SearchRequest
+    columns: dict[str, list[Any]] = field(default_factory=dict)
+    vectors: dict[str, Vectors] = field(default_factory=dict)
+
+
+class Ranker(Protocol):
+    """Gives the window new scores. ``required_fields`` name declared fields or "title";
+    ``required_vectors`` name "text" or "image"."""
+
+    @property
+    def required_fields(self) -> Sequence[str]: ...
+
+    @property
+    def required_vectors(self) -> Sequence[str]: ...
+
+    def rank(self, batch: RankingBatch) -> Vectors:
+        """New scores, finite float32 ``[n]``, in the order of ``batch.ids``."""
+        ...
+
+
+class Arranger(Protocol):
+    """Reorders or drops after all rankers, where rules need places, not scores."""
+
+    @property
+    def required_fields(self) -> Sequence[str]: ...
+
+    @property
+    def required_vectors(self) -> Sequence[str]: ...
+
+    def arrange(self, batch: RankingBatch) -> npt.NDArray[np.intp]:
+        """Distinct indices into ``batch.ids``, in the new order; left-out ones are dropped."""
+        ...
+
+
+class RawRecord(Struct, frozen=True):
+    """A catalogue row before validation; ``line`` is 1-based in its file."""
+
+    line: int
+    data: Mapping[str, Any]
+    error: str = ""
+
+
+class CatalogueSource(Protocol):
+    """Reads catalogues of one format, as a stream."""
+
+    def accepts(self, uri: str) -> bool:
+        """Whether this source reads ``uri``, judged by its name alone (or being a folder)."""
+        ...
+
+    def open(self, uri: str) -> Iterable[RawRecord]:
+        """Rows in file order. An unreadable row becomes a record with ``error`` set; only an
+        unreadable file raises (InvalidRequest)."""
+        ...

@@ -1,0 +1,97 @@
+"""Which fields of a shop's products can be filtered, faceted and sorted.
+
+A schema is inferred while the catalogue is read (settings may overrule it), stored with
+the generation it describes, and used to refuse unknown fields with a helpful error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct, field
+
+from .types import AttributeValue, Product
+
+CATEGORY_SEPARATOR = " > "
+
+
+class FieldKind(StrEnum):
+    """How a field is compared: as an exact string, a float, or true/false."""
+
+    KEYWORD = "keyword"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+
+
+CORE_FIELDS: Mapping[str, FieldKind] = {
+    "brand": FieldKind.KEYWORD,
+    "category": FieldKind.KEYWORD,
+    "price": FieldKind.NUMBER,
+    "currency": FieldKind.KEYWORD,
+    "in_stock": FieldKind.BOOLEAN,
+    "locale": FieldKind.KEYWORD,
+    "group_id": FieldKind.KEYWORD,
+    "updated_at": FieldKind.NUMBER,
+}
+"""Fields every shop has; ``updated_at`` is seconds since the epoch."""
+
+
+class IndexSchema(Struct, frozen=True):
+    """Declared fields by name, core fields first."""
+
+    attributes: dict[str, FieldKind] = field(default_factory=dict)
+
+    def kind(self, name: str) -> FieldKind | None:
+        return CORE_FIELDS.get(name) or self.attributes.get(name)
+
+    def names(self) -> list[str]:
+        return [*CORE_FIELDS, *self.attributes]
+
+
+def category_prefixes(path: Iterable[str]) -> list[str]:
+    """``("A", "B")`` → ``["A", "A > B"]``, so that a filter on "A" finds all below it."""
+    parts = list(path)
+    return [CATEGORY_SEPARATOR.join(parts[: i + 1]) for i in range(len(parts))]
+
+
+def field_values(product: Product, schema: IndexSchema) -> dict[str, AttributeValue]:
+    """The product's declared fields as the store indexes them; absent ones are left out."""
+    values: dict[str, AttributeValue] = {"in_stock": product.in_stock, "locale": product.locale}
+    if product.category:
+        values["category"] = category_prefixes(product.category)
+    for name in ("brand", "currency", "group_id"):
+        if text := getattr(product, name):
+            values[name] = text
+    if product.price is not None:
+        values["price"] = float(product.price)
+    if product.updated_at:
+        values["updated_at"] = datetime.fromisoformat(product.updated_at).timestamp()
+    for name, kind in schema.attributes.items():
+        if (value := coerce(product.attributes.get(name), kind)) is not None:
+            values[name] = value
+    return values
+
+
+def coerce(value: Any, kind: FieldKind) -> AttributeValue | None:
+    """``value`` as ``kind`` stores it, or ``None`` where it cannot be."""
+    if value is None or value == "" or value == []:
+        return None
+    if kind is FieldKind.KEYWORD:
+        return [str(v) for v in value] if isinstance(value, list) else _keyword(value)
+    if kind is FieldKind.BOOLEAN:
+        return value if isinstance(value, bool) else None
+    if isinstance(value, bool) or isinstance(value, list):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _keyword(value: str | float | bool) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else value

@@ -1,0 +1,256 @@
+"""The core types that every layer speaks: products, requests, plans, answers.
+
+All are frozen. Structs that cross HTTP or disk are :mod:`msgspec` structs, so decoding
+validates; a product id is the catalogue's own everywhere, never a store's point id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+from PIL.Image import Image
+
+AttributeValue = str | float | bool | list[str]
+"""A filterable attribute: keyword, number, flag or list of keywords."""
+
+ProductId = Annotated[str, Meta(min_length=1, max_length=256)]
+Locale = Annotated[str, Meta(min_length=2, max_length=35)]
+ImageWeight = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+MAX_WINDOW = 1000
+"""Depth of every lane, and so the bound on ``offset + limit``."""
+MAX_QUERY_CHARS = 2000
+
+
+class Translation(Struct, frozen=True, omit_defaults=True):
+    """A product's texts in one more locale."""
+
+    title: str = ""
+    description: str = ""
+
+
+class Product(Struct, frozen=True, omit_defaults=True):
+    """One sellable thing, validated.
+
+    ``category`` is the path from the root; ``price`` is in ``currency`` (ISO 4217, empty
+    when the catalogue names none); ``images`` are paths relative to the catalogue's folder
+    or, where URL fetching is on, URLs; ``group_id`` joins the variants of one family;
+    ``updated_at`` is ISO 8601. Unknown catalogue columns land in ``attributes``.
+    """
+
+    id: ProductId
+    title: Annotated[str, Meta(min_length=1, max_length=1000)]
+    description: Annotated[str, Meta(max_length=200_000)] = ""
+    category: tuple[str, ...] = ()
+    brand: str = ""
+    price: Annotated[float, Meta(ge=0)] | None = None
+    currency: str = ""
+    attributes: dict[str, AttributeValue] = field(default_factory=dict)
+    images: tuple[str, ...] = ()
+    locale: Locale = "en"
+    translations: dict[str, Translation] = field(default_factory=dict)
+    group_id: str = ""
+    in_stock: bool = True
+    updated_at: str = ""
+
+
+class Query(Struct, frozen=True):
+    """What the shopper gave: words, a photo, products to be like; any mix, at least one.
+
+    ``image_weight`` weighs photo and ``like`` lanes (1.0) against the words' lanes (0.0);
+    it matters only where both are present.
+    """
+
+    text: str | None = None
+    image: Image | None = None
+    like: tuple[str, ...] = ()
+    image_weight: ImageWeight = 0.5
+
+
+class SortBy(Struct, frozen=True):
+    """Order by one declared field instead of relevance; missing values come last."""
+
+    field: str
+    order: Literal["asc", "desc"] = "asc"
+
+
+class SearchRequest(Struct, frozen=True):
+    """One search. ``query=None`` browses everything that ``filters`` admit.
+
+    ``filters`` maps a declared field to a value, a list of values (any of), a range
+    ``{"gte", "gt", "lte", "lt"}`` or ``{"not": value or list}``. ``fields`` selects product
+    fields in the answer (``None``: all). ``rerank_window`` is how many fused candidates the
+    rankers see, whatever ``limit`` and ``offset`` are, so that pages are stable.
+    """
+
+    query: Query | None = None
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    facets: tuple[str, ...] = ()
+    sort: SortBy | None = None
+    limit: int = 20
+    offset: int = 0
+    locale: str | None = None
+    market: str | None = None
+    currency: str | None = None
+    user_id: str | None = None
+    session_id: str | None = None
+    profile: str = "default"
+    fields: tuple[str, ...] | None = None
+    highlight: bool = False
+    explain: bool = False
+    rerank_window: int | None = None
+
+
+class Span(Struct, frozen=True):
+    """A labelled stretch of the query text, ``text[start:end]``; confidence in [0, 1]."""
+
+    start: int
+    end: int
+    label: str
+    value: str
+    confidence: float = 1.0
+
+
+class PlanStep(Struct, frozen=True):
+    """What one query processor did, and its wall time in milliseconds."""
+
+    processor: str
+    changed: tuple[str, ...]
+    ms: float
+
+
+class QueryPlan(Struct, frozen=True):
+    """What understanding produced from the query; each processor returns a changed copy.
+
+    ``text`` is what the lanes will search; ``original`` is what was typed. ``filters`` use
+    the request's syntax and are added to the request's own. ``must_include`` are product
+    ids that an arranger may place although no lane found them.
+    """
+
+    original: str = ""
+    text: str = ""
+    locale: str | None = None
+    translations: dict[str, str] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
+    categories: dict[str, float] = field(default_factory=dict)
+    filters: dict[str, Any] = field(default_factory=dict)
+    boosts: dict[str, dict[str, float]] = field(default_factory=dict)
+    corrections: tuple[str, ...] = ()
+    must_include: tuple[str, ...] = ()
+    steps: tuple[PlanStep, ...] = ()
+
+
+class LaneHit(Struct, frozen=True):
+    """Where one lane put a product: rank from 1, the store's raw score."""
+
+    rank: int
+    score: float
+
+
+class Candidate(Struct):
+    """One product on its way from retrieval to the answer; the only mutable core type.
+
+    ``lanes`` holds the lanes that found it, ``fused`` the fusion score, ``deltas`` what each
+    ranker added to it; ``score`` is their sum and decides the order.
+    """
+
+    id: str
+    lanes: dict[str, LaneHit]
+    fused: float
+    deltas: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float:
+        return self.fused + sum(self.deltas.values())
+
+
+class LaneContribution(Struct, frozen=True):
+    """One lane's part of a fused score: ``weight / (k + rank)``."""
+
+    rank: int
+    score: float
+    weight: float
+    contribution: float
+
+
+class Explanation(Struct, frozen=True):
+    """Why a hit stands where it stands: lanes sum to ``fused``; ``fused`` + deltas = score."""
+
+    lanes: dict[str, LaneContribution]
+    fused: float
+    rankers: dict[str, float]
+    score: float
+
+
+class Hit(Struct, frozen=True, omit_defaults=True):
+    """One result. ``product`` holds the selected fields; ``highlights`` maps a text field to
+    HTML-escaped text with the matching words in ``<mark>``."""
+
+    id: str
+    score: float
+    product: dict[str, Any]
+    highlights: dict[str, str] | None = None
+    explain: Explanation | None = None
+
+
+class FacetValue(Struct, frozen=True):
+    """How many results carry this value."""
+
+    value: str | bool
+    count: int
+
+
+class FacetResult(Struct, frozen=True, omit_defaults=True):
+    """Value counts of a keyword or boolean field, or the range of a number field."""
+
+    values: tuple[FacetValue, ...] = ()
+    min: float | None = None
+    max: float | None = None
+
+
+class Degraded(Struct, frozen=True):
+    """A component that failed; the search went on without it."""
+
+    component: str
+    reason: str
+
+
+class SearchResponse(Struct, frozen=True):
+    """The answer. ``total`` counts the result set: the union of the lanes down to
+    ``MAX_WINDOW`` after their cut-offs (browsing: every match). ``timings`` are
+    milliseconds per stage and sum to about ``took_ms``."""
+
+    hits: tuple[Hit, ...]
+    facets: dict[str, FacetResult]
+    total: int
+    took_ms: float
+    timings: dict[str, float]
+    plan: QueryPlan
+    degraded: tuple[Degraded, ...] = ()
+    warnings: tuple[str, ...] = ()
+    generation: str = ""
+
+
+class EncoderInfo(Struct, frozen=True):
+    """What an encoder is; two encoders with one fingerprint give one embedding.
+
+    ``fingerprint`` hashes weights, tokenizer and preprocessing. ``min_score`` is the noise
+    floor per query modality ("text", "image"): the cosine below which a hit is chance.
+    """
+
+    name: str
+    version: str
+    dim: int
+    modalities: tuple[str, ...]
+    fingerprint: str
+    max_tokens: int = 0
+    image_size: int = 0
+    min_score: dict[str, float] = field(default_factory=dict)
+
+
+def product_to_dict(product: Product) -> dict[str, Any]:
+    """All fields as JSON-ready builtins, defaults included."""
+    return {name: msgspec.to_builtins(getattr(product, name)) for name in Product.__struct_fields__}
