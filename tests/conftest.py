@@ -1,0 +1,51 @@
+"""Shared by all tests: which of them can run here, and how hypothesis draws."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+pytest.register_assert_rewrite("engine.testing")
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+
+# Their modules import torch at the top, as they should.
+collect_ignore = [] if HAS_TORCH else ["models"]
+
+# Same examples in every run; a clock on a shared machine proves nothing about one example.
+hypothesis.settings.register_profile("entrepot", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("entrepot")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(HERE).parts[0]
+        if folder in ("e2e", "models"):
+            item.add_marker(folder)
+        if item.get_closest_marker("models") and not HAS_TORCH:
+            item.add_marker(pytest.mark.skip(reason="needs the extra `models`"))
+        if item.get_closest_marker("qdrant") and "ENTREPOT_TEST_QDRANT_URL" not in os.environ:
+            item.add_marker(pytest.mark.skip(reason="ENTREPOT_TEST_QDRANT_URL is not set"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own ``ENTREPOT_…`` variables must not steer the tests."""
+    for name in list(os.environ):
+        if name.startswith("ENTREPOT_") and name not in _TEST_VARIABLES:
+            monkeypatch.delenv(name)
+
+
+_TEST_VARIABLES = {"ENTREPOT_REQUIRE_BROWSER", "ENTREPOT_TEST_QDRANT_URL"}
