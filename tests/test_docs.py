@@ -1,0 +1,128 @@
+"""The documentation is true: links resolve, hooks are described, the tutorial runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import QueryPlan, RankingBatch, SearchRequest, hookspecs
+from engine.manager import PluginManager
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("examples/**/*.md")])
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+# Folders of one machine; a pattern that does not match its own text.
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+)/\w")
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def code_blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def anchors(text: str) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_resolve(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for target in LINK.findall(re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (path.parent / file).resolve() if file else path
+        assert linked.exists(), f"{target}: no such file"
+        if anchor:
+            assert anchor in anchors(linked.read_text(encoding="utf-8")), f"{target}: no heading"
+
+
+def test_every_hook_has_a_heading() -> None:
+    hooks = [name for name in vars(hookspecs) if name.startswith("register_")]
+    headings = re.findall(r"^### (register_\w+)$", page("docs/plugins.md"), re.MULTILINE)
+    assert sorted(headings) == sorted(hooks)
+
+
+def test_every_decision_is_listed() -> None:
+    index = page("docs/decisions/README.md")
+    decisions = sorted(path.name for path in (ROOT / "docs/decisions").glob("[0-9]*.md"))
+    assert decisions == sorted(re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", index))
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    commands = code_blocks(page("README.md"), "sh")
+    assert commands[0].rstrip().endswith("entrepot demo")
+    assert commands[1].rstrip().endswith("tox")
+    assert commands[1] in page(".ci/run")
+
+
+def test_no_tracked_file_names_a_folder_of_one_machine() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        content = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b"\0"
+        if b"\0" not in content[:8192]:
+            found = MACHINE_PATH.search(content.decode("utf-8", "replace"))
+            assert found is None, f"{name}: {found and found[0]}"
+
+
+def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = page("docs/plugins.md")
+    (code,) = code_blocks(text, "python")
+    lines = [line for line in code.splitlines() if line.strip()]
+    assert len(lines) <= 10, "ten lines, said the heading"
+    (tmp_path / "thrifty.py").write_text(code, encoding="utf-8")
+    manager = _install(tmp_path, code_blocks(text, "toml")[0], monkeypatch)
+    ranker = manager.create("rankers", "thrifty")
+    np.testing.assert_allclose(ranker.rank(_batch([0.0, 100.0, None])), [1.0, 0.5, 1.0])
+
+
+def test_the_example_ranker_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = ROOT / "examples" / "thrifty_ranker"
+    monkeypatch.syspath_prepend(folder)
+    manager = _install(tmp_path, (folder / "pyproject.toml").read_text("utf-8"), monkeypatch)
+    ranker = manager.create("rankers", "thrifty", {"half_price": 50})
+    np.testing.assert_allclose(ranker.rank(_batch([0.0, 100.0, None])), [1.0, 0.25, 1.0])
+
+
+def _install(where: Path, pyproject: str, monkeypatch: pytest.MonkeyPatch) -> PluginManager:
+    """What ``pip install`` leaves behind, and the manager that finds it."""
+    project = tomllib.loads(pyproject)["project"]
+    info = where / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    lines = []
+    for group, entries in project["entry-points"].items():
+        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in entries.items())]
+        for module in entries.values():
+            monkeypatch.delitem(sys.modules, module, raising=False)
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(where)
+    manager = PluginManager()
+    assert [status.error for status in manager.statuses if not status.builtin] == [""]
+    return manager
+
+
+def _batch(prices: list[float | None]) -> RankingBatch:
+    return RankingBatch(
+        ids=[str(i) for i in range(len(prices))],
+        scores=np.ones(len(prices), np.float32),
+        lane_ranks={},
+        lane_scores={},
+        plan=QueryPlan(),
+        request=SearchRequest(),
+        columns={"price": prices},
+    )
