@@ -15,18 +15,25 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
-# Their modules import torch at the top, as they should.
-collect_ignore = [] if HAS_TORCH else ["models"]
+# Folders whose modules import, at the top as they should, what not every environment has.
+NEEDED = {"e2e": ("playwright", "browser"), "models": ("torch", "models")}
+collect_ignore = [
+    folder for folder, (module, _) in NEEDED.items() if importlib.util.find_spec(module) is None
+]
 
 # Same examples in every run; a clock on a shared machine proves nothing about one example.
 hypothesis.settings.register_profile("entrepot", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("entrepot")
 
 
+def pytest_report_header() -> list[str]:
+    return [f"left out: tests/{folder} (extra {NEEDED[folder][1]})" for folder in collect_ignore]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(HERE).parts[0]
-        if folder in ("e2e", "models"):
+        if folder in NEEDED:
             item.add_marker(folder)
         if item.get_closest_marker("models") and not HAS_TORCH:
             item.add_marker(pytest.mark.skip(reason="needs the extra `models`"))
