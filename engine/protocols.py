@@ -176,6 +176,10 @@ class VectorStores(Protocol):
         holds it, StoreUnavailable if the server cannot be reached."""
         ...
 
+    def describe(self, generation: str) -> GenerationSpec:
+        """The spec of a built generation, without opening it. Raises NotFound."""
+        ...
+
     def generations(self) -> list[str]:
         """Built generations, oldest first (names sort by creation time)."""
         ...

@@ -83,7 +83,7 @@ def coerce(value: Any, kind: FieldKind) -> AttributeValue | None:
         return [str(v) for v in value] if isinstance(value, list) else _keyword(value)
     if kind is FieldKind.BOOLEAN:
         return value if isinstance(value, bool) else None
-    if isinstance(value, bool) or isinstance(value, list):
+    if isinstance(value, bool | list):
         return None
     try:
         return float(value)

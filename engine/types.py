@@ -126,8 +126,8 @@ class QueryPlan(Struct, frozen=True):
     """What understanding produced from the query; each processor returns a changed copy.
 
     ``text`` is what the lanes will search; ``original`` is what was typed. ``filters`` use
-    the request's syntax and are added to the request's own. ``must_include`` are product
-    ids that an arranger may place although no lane found them.
+    the request's syntax and are added to the request's own. Each of ``translations``
+    (locale → text) searches in text lanes of its own beside the original.
     """
 
     original: str = ""
@@ -137,9 +137,7 @@ class QueryPlan(Struct, frozen=True):
     spans: tuple[Span, ...] = ()
     categories: dict[str, float] = field(default_factory=dict)
     filters: dict[str, Any] = field(default_factory=dict)
-    boosts: dict[str, dict[str, float]] = field(default_factory=dict)
     corrections: tuple[str, ...] = ()
-    must_include: tuple[str, ...] = ()
     steps: tuple[PlanStep, ...] = ()
 
 

@@ -1,0 +1,68 @@
+"""Builds a shop's components from its settings, by the names plugins registered."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from .encoders import BatchingEncoder, CachingEncoder
+from .guard import DaemonPool, Guard
+from .live import Pipeline
+from .manager import PluginManager
+from .protocols import Encoder, VectorStores
+from .settings import ComponentSettings, ProfileSettings, Settings
+
+
+def open_stores(settings: Settings, manager: PluginManager) -> VectorStores:
+    """The shop's vector store backend; nothing is opened for writing yet."""
+    options = {
+        **settings.store.options,
+        "data_dir": str(settings.data_path),
+        "shop": settings.shop,
+    }
+    return cast(VectorStores, manager.create("stores", settings.store.plugin, options))
+
+
+def open_encoders(settings: Settings, manager: PluginManager) -> tuple[Encoder, Encoder]:
+    """The text encoder and the joint image encoder, as the indexer uses them."""
+    return (
+        _encoder(settings.encoders.text, settings, manager),
+        _encoder(settings.encoders.image, settings, manager),
+    )
+
+
+def serving_encoders(settings: Settings, manager: PluginManager) -> tuple[Encoder, Encoder]:
+    """The same two with concurrent calls batched and query embeddings cached."""
+    text, image = open_encoders(settings, manager)
+    size = settings.search.cache
+    return (
+        CachingEncoder(BatchingEncoder(text), size),
+        CachingEncoder(BatchingEncoder(image), size),
+    )
+
+
+def open_pipelines(
+    settings: Settings, manager: PluginManager, pool: DaemonPool
+) -> dict[str, Pipeline]:
+    """Every profile's plugins. A name nobody registered is an error: a shop that asks for a
+    ranker must not be served without it unawares."""
+    built: dict[tuple[str, str], tuple[Guard, object]] = {}
+
+    def component(kind: str, name: str) -> tuple[Guard, object]:
+        if (kind, name) not in built:
+            limits = settings.plugins
+            guard = Guard(name, pool, limits.deadline_ms / 1000, limits.recovery_s)
+            built[kind, name] = (guard, manager.create(kind, name))
+        return built[kind, name]
+
+    def pipeline(profile: ProfileSettings) -> Pipeline:
+        chosen = {
+            kind: [component(kind, name) for name in getattr(profile, kind)]
+            for kind in ("query_processors", "rankers", "arrangers")
+        }
+        return Pipeline(**chosen)  # type: ignore[arg-type]
+
+    return {name: pipeline(profile) for name, profile in settings.profiles.items()}
+
+
+def _encoder(component: ComponentSettings, settings: Settings, manager: PluginManager) -> Encoder:
+    return cast(Encoder, manager.create("encoders", component.plugin, component.options))

@@ -1,0 +1,285 @@
+"""The engine of one shop: search, write, and change generations while both go on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from msgspec import Struct
+from PIL.Image import Image
+
+from .assembly import open_pipelines, open_stores, serving_encoders
+from .errors import IndexMismatch, InvalidImage, NoIndex, NotFound
+from .filters import Filter
+from .guard import DaemonPool
+from .images import decode_image, read_local
+from .journal import Journal
+from .live import Live, LiveSlot
+from .manager import PluginManager
+from .protocols import GenerationSpec, VectorStore
+from .schema import IndexSchema
+from .search import run_search
+from .settings import Settings, load_settings
+from .types import Product, SearchRequest, SearchResponse
+from .validation import validate_request
+from .writing import Writer, WriteResult
+
+log = logging.getLogger(__name__)
+
+JOURNAL_FILE = "journal.sqlite"
+
+ImageLoader = Callable[[Product, str], list[Image]]
+"""A product's photos, decoded; the second argument is the generation's ``image_root``."""
+
+
+class GenerationStatus(Struct, frozen=True):
+    """One built generation; ``usable`` is false where another model made it."""
+
+    name: str
+    live: bool
+    products: int
+    created_at: str
+    usable: bool
+
+
+class Health(Struct, frozen=True):
+    """Whether searches can be answered; ``problems`` lists what is off or degraded."""
+
+    ready: bool
+    generation: str
+    products: int
+    encoders: dict[str, str]
+    problems: tuple[str, ...]
+
+
+class Engine:
+    """One shop. Synchronous and thread-safe; several shops are several engines."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        manager: PluginManager | None = None,
+        load_images: ImageLoader | None = None,
+    ) -> None:
+        self.settings = settings
+        self.manager = manager or PluginManager(settings.plugins)
+        self._pool = DaemonPool()
+        self._pipelines = open_pipelines(settings, self.manager, self._pool)
+        self._text, self._image = serving_encoders(settings, self.manager)
+        self._journal = Journal(settings.data_path / JOURNAL_FILE)
+        self._writer = Writer(
+            self._journal, self._text, self._image, load_images or self._local_images
+        )
+        self._stores = open_stores(settings, self.manager)
+        self._slot = LiveSlot()
+        self._changing = threading.Lock()
+        if current := self._stores.current():
+            self._go_live(current)
+
+    @classmethod
+    def open(cls, settings: Settings | Path | str | None = None) -> Engine:
+        """The engine of ``settings`` or of an ``entrepot.toml`` at a path.
+
+        Without an index it opens too, and answers searches with NoIndex until a generation
+        is promoted.
+
+        Raises:
+            InvalidSettings, UnknownPlugin, InvalidModel: something is configured wrongly.
+            StoreLocked: another process holds the embedded store.
+            IndexMismatch: the live generation was made by another model.
+        """
+        if not isinstance(settings, Settings):
+            settings = load_settings(Path(settings) if settings else None)
+        return cls(settings)
+
+    def search(self, request: SearchRequest) -> SearchResponse:
+        """Answer ``request``; see :class:`SearchRequest` and :class:`SearchResponse`.
+
+        Raises:
+            InvalidRequest: by the field that is wrong. NotFound: an unknown ``like`` id.
+            NoIndex: nothing has been indexed. StoreError: the store failed.
+        """
+        validate_request(request, frozenset(self.settings.profiles))
+        with self._live() as live:
+            return run_search(request, live, self.settings.search)
+
+    def get(self, product_id: str) -> Product:
+        """The product; raises NotFound."""
+        with self._live() as live:
+            (product,) = live.store.get([product_id])
+        if product is None:
+            raise NotFound(f"no product {product_id!r}", field="id")
+        return product
+
+    def put(self, items: Sequence[tuple[Product, list[Image]]]) -> list[WriteResult]:
+        """Insert or replace products with their decoded photos; one result per item.
+
+        A stored one is journalled and searchable; it survives kill -9 and any rebuild that
+        is under way. One bad item fails alone.
+        """
+        with self._live():
+            encoded = self._writer.encode(items)
+            with self._changing, self._live() as live:
+                return self._writer.put(encoded, live)
+
+    def delete(self, product_id: str) -> None:
+        """Delete a product, as durably as :meth:`put`; raises NotFound."""
+        with self._changing, self._live() as live:
+            if live.store.get([product_id]) == [None]:
+                raise NotFound(f"no product {product_id!r}", field="id")
+            self._writer.delete(product_id, live)
+
+    def promote(self, generation: str) -> None:
+        """Make a built generation live without losing a write or failing a search.
+
+        Writes it has not absorbed are replayed into it first; the switch is atomic, and the
+        old generation closes after its last reader.
+
+        Raises:
+            NotFound: no such built generation. IndexMismatch: made by another model.
+        """
+        with self._slot.lease() as live:
+            if live is not None and live.generation == generation:
+                return
+        store = self._open_checked(generation)
+        try:
+            self._writer.replay(generation, store)  # the bulk, while writes go on
+            with self._changing:
+                self._writer.replay(generation, store)
+                self._stores.promote(generation)
+                self._swap(generation, store)
+        except BaseException:
+            with self._slot.lease() as live:
+                if live is None or live.store is not store:
+                    store.close()
+            raise
+
+    def rollback(self) -> str:
+        """Promote the newest generation older than the live one; its name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        current = self._stores.current()
+        older = [name for name in self._stores.generations() if current and name < current]
+        if not older:
+            raise NotFound("no older generation to roll back to", field="generation")
+        self.promote(older[-1])
+        return older[-1]
+
+    def drop(self, generation: str) -> None:
+        """Delete a generation that is not live."""
+        self._stores.drop(generation)
+        self._journal.forget(generation)
+
+    def generations(self) -> list[GenerationStatus]:
+        """Built generations, oldest first."""
+        current, found = self._stores.current(), []
+        for name in self._stores.generations():
+            spec = self._stores.describe(name)
+            found.append(
+                GenerationStatus(
+                    name, name == current, spec.products, spec.created_at, not self._mismatch(spec)
+                )
+            )
+        return found
+
+    @property
+    def schema(self) -> IndexSchema:
+        """The fields that can be filtered, faceted and sorted."""
+        with self._live() as live:
+            return live.store.spec.schema
+
+    @property
+    def image_root(self) -> str:
+        """The folder that relative photo paths start from."""
+        with self._live() as live:
+            return live.store.spec.image_root
+
+    def health(self) -> Health:
+        problems = [f"plugin {s.name}: {s.error}" for s in self.manager.statuses if s.error]
+        for pipeline in self._pipelines.values():
+            guards = [*pipeline.query_processors, *pipeline.rankers, *pipeline.arrangers]
+            problems += [f"{g.name}: {g.open_reason}" for g, _ in guards if g.open_reason]
+        encoders = {"text": self._text.info.name, "image": self._image.info.name}
+        with self._slot.lease() as live:
+            if live is None:
+                return Health(False, "", 0, encoders, ("nothing is indexed yet", *problems))
+            count = live.store.count(Filter())
+            return Health(True, live.generation, count, encoders, tuple(dict.fromkeys(problems)))
+
+    def close(self) -> None:
+        """Flush and release everything; searches after it raise NoIndex."""
+        with self._changing:
+            with self._slot.lease() as live:
+                if live is not None:
+                    self._writer.checkpoint(live.generation)
+            self._slot.swap(None)
+            self._stores.close()
+            self._journal.close()
+            self._pool.close()
+            self._text.close()
+            self._image.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> Literal[False]:
+        self.close()
+        return False
+
+    @contextmanager
+    def _live(self) -> Iterator[Live]:
+        with self._slot.lease() as live:
+            if live is None:
+                raise NoIndex("nothing is indexed yet: run `entrepot index`")
+            yield live
+
+    def _go_live(self, generation: str) -> None:
+        store = self._open_checked(generation)
+        try:
+            self._writer.replay(generation, store)
+        except BaseException:
+            store.close()
+            raise
+        self._swap(generation, store)
+
+    def _open_checked(self, generation: str) -> VectorStore:
+        """Open a generation that these encoders made, and no other."""
+        if reason := self._mismatch(self._stores.describe(generation)):
+            raise IndexMismatch(f"generation {generation!r} {reason}", field="generation")
+        return self._stores.open(generation)
+
+    def _mismatch(self, spec: GenerationSpec) -> str:
+        """How ``spec`` differs from this engine's encoders; empty if it does not."""
+        made_by = (spec.text_encoder, spec.image_encoder)
+        for made, ours in zip(made_by, (self._text.info, self._image.info), strict=True):
+            if made.fingerprint != ours.fingerprint:
+                return (
+                    f"was made by {made.name} {made.version}, this engine runs {ours.name} "
+                    f"{ours.version}: index again, or set the encoders back"
+                )
+        return ""
+
+    def _swap(self, generation: str, store: VectorStore) -> None:
+        self._slot.swap(Live(generation, store, self._text, self._image, self._pipelines))
+
+    def _local_images(self, product: Product, root: str) -> list[Image]:
+        images: list[Image] = []
+        for ref in product.images[: self.settings.images.max_per_product]:
+            try:
+                data = read_local(Path(root), ref, self.settings.images)
+                images.append(decode_image(data, self.settings.images))
+            except InvalidImage as error:
+                log.warning("product %r: %s", product.id, error)
+        return images

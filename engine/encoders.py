@@ -1,0 +1,135 @@
+"""Wrappers that are encoders themselves: a cache of query embeddings, and batching of
+concurrent calls. Both leave every embedding as the wrapped encoder gives it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from PIL.Image import Image
+
+from .protocols import Encoder, Role, Vectors
+from .types import EncoderInfo
+
+
+class CachingEncoder:
+    """Remembers the embeddings of the last ``size`` query texts; documents pass through.
+
+    Images are not cached: hashing their pixels costs a good part of embedding them.
+    """
+
+    def __init__(self, encoder: Encoder, size: int) -> None:
+        self._encoder = encoder
+        self._size = size
+        self._lock = threading.Lock()
+        self._rows: OrderedDict[str, Vectors] = OrderedDict()
+
+    @property
+    def info(self) -> EncoderInfo:
+        return self._encoder.info
+
+    def encode_texts(self, texts: Sequence[str], role: Role) -> Vectors:
+        if role != "query" or not self._size or not texts:
+            return self._encoder.encode_texts(texts, role)
+        with self._lock:
+            rows = {text: self._rows[text] for text in texts if text in self._rows}
+            for text in rows:
+                self._rows.move_to_end(text)
+        missing = [text for text in dict.fromkeys(texts) if text not in rows]
+        if missing:
+            rows.update(zip(missing, self._encoder.encode_texts(missing, role), strict=True))
+            self._remember({text: rows[text] for text in missing})
+        return np.stack([rows[text] for text in texts])
+
+    def encode_images(self, images: Sequence[Image]) -> Vectors:
+        return self._encoder.encode_images(images)
+
+    def close(self) -> None:
+        self._encoder.close()
+
+    def _remember(self, rows: dict[str, Vectors]) -> None:
+        with self._lock:
+            self._rows.update(rows)
+            while len(self._rows) > self._size:
+                self._rows.popitem(last=False)
+
+
+class _Call(Struct):
+    kind: Role | None  # None: images
+    items: Sequence[str] | Sequence[Image]
+    result: Future[Vectors]
+
+
+class BatchingEncoder:
+    """Joins calls that arrive while the model is busy into one batch.
+
+    The first caller runs the model; whoever comes meanwhile waits and is served in the next
+    batch, so an idle encoder adds no latency. A failed batch is run again call by call:
+    only the guilty call fails.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._lock = threading.Lock()
+        self._waiting: list[_Call] = []
+        self._busy = False
+
+    @property
+    def info(self) -> EncoderInfo:
+        return self._encoder.info
+
+    def encode_texts(self, texts: Sequence[str], role: Role) -> Vectors:
+        return self._submit(_Call(role, texts, Future()))
+
+    def encode_images(self, images: Sequence[Image]) -> Vectors:
+        return self._submit(_Call(None, images, Future()))
+
+    def close(self) -> None:
+        self._encoder.close()
+
+    def _submit(self, call: _Call) -> Vectors:
+        with self._lock:
+            self._waiting.append(call)
+            leads = not self._busy
+            self._busy = True
+        if leads:
+            self._drain()
+        return call.result.result()
+
+    def _drain(self) -> None:
+        while True:
+            with self._lock:
+                calls, self._waiting = self._waiting, []
+                if not calls:
+                    self._busy = False
+                    return
+            kinds: tuple[Role | None, ...] = ("query", "document", None)
+            for kind in kinds:
+                if group := [call for call in calls if call.kind == kind]:
+                    self._run(kind, group)
+
+    def _run(self, kind: Role | None, calls: list[_Call]) -> None:
+        try:
+            rows = self._encode(kind, [item for call in calls for item in call.items])
+        # Whatever the model raises belongs to the caller that caused it.
+        except BaseException as error:
+            if len(calls) == 1:
+                calls[0].result.set_exception(error)
+                return
+            for call in calls:
+                self._run(kind, [call])
+            return
+        start = 0
+        for call in calls:
+            call.result.set_result(rows[start : start + len(call.items)])
+            start += len(call.items)
+
+    def _encode(self, kind: Role | None, items: list[Any]) -> Vectors:
+        if kind is None:
+            return self._encoder.encode_images(items)
+        return self._encoder.encode_texts(items, kind)

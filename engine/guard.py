@@ -1,0 +1,141 @@
+"""Runs plugin code so that it can neither stop nor spoil a search.
+
+Each guarded component has a deadline, a check of what it returns and a circuit breaker. A
+call runs on a daemon thread; one that overruns is abandoned (a thread cannot be killed), so
+the breaker opens at the first overrun and after three failures in a row. When the recovery
+time has passed one trial call is let through.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import TypeVar
+
+from .errors import PluginError
+
+T = TypeVar("T")
+
+FAILURES_TO_OPEN = 3
+
+
+class PluginFailed(PluginError):
+    """A guarded call gave nothing usable; the message says why."""
+
+
+class DaemonPool:
+    """Threads for guarded calls. An abandoned one is replaced and ends with its call."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[_Worker] = []
+
+    def run(self, function: Callable[[], T], timeout_s: float) -> T:
+        """``function()`` on another thread; raises ``TimeoutError`` after ``timeout_s``."""
+        with self._lock:
+            worker = self._idle.pop() if self._idle else _Worker()
+        result: Future[T] = Future()
+        worker.tasks.put(lambda: _settle(result, function))
+        try:
+            return result.result(timeout_s)
+        finally:
+            if result.done():
+                with self._lock:
+                    self._idle.append(worker)
+            else:
+                worker.tasks.put(None)
+
+    def close(self) -> None:
+        with self._lock:
+            for worker in self._idle:
+                worker.tasks.put(None)
+            self._idle.clear()
+
+
+class _Worker:
+    def __init__(self) -> None:
+        self.tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        threading.Thread(target=self._loop, name="entrepot-plugin", daemon=True).start()
+
+    def _loop(self) -> None:
+        while (task := self.tasks.get()) is not None:
+            task()
+
+
+def _settle(result: Future[T], function: Callable[[], T]) -> None:
+    try:
+        result.set_result(function())
+    # SystemExit and the like too: nothing a plugin raises may end the worker.
+    except BaseException as error:
+        result.set_exception(error)
+
+
+class Guard:
+    """The deadline and circuit breaker of one component; thread-safe.
+
+    ``deadline_s`` and ``recovery_s`` are seconds; ``clock`` is monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pool: DaemonPool,
+        deadline_s: float,
+        recovery_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self._pool = pool
+        self._deadline_s = deadline_s
+        self._recovery_s = recovery_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._open_until: float | None = None
+        self._reason = ""
+
+    @property
+    def open_reason(self) -> str:
+        """Why the breaker is open; empty while it is closed."""
+        return self._reason if self._open_until is not None else ""
+
+    def call(self, function: Callable[[], T], check: Callable[[T], None]) -> T:
+        """``function()`` within the deadline, passed by ``check`` (which raises ValueError).
+
+        Raises:
+            PluginFailed: overrun, any exception, a refused result, or an open breaker.
+        """
+        self._admit()
+        try:
+            result = self._pool.run(function, self._deadline_s)
+            check(result)
+        except TimeoutError as error:
+            # A TimeoutError of the plugin's own making counts as an overrun too.
+            raise self._failed(
+                f"missed its deadline of {self._deadline_s * 1000:g} ms", opens=True
+            ) from error
+        except BaseException as error:
+            raise self._failed(f"{type(error).__name__}: {error}", opens=False) from error
+        with self._lock:
+            self._failures, self._open_until, self._reason = 0, None, ""
+        return result
+
+    def _admit(self) -> None:
+        with self._lock:
+            if self._open_until is None:
+                return
+            if self._clock() < self._open_until:
+                raise PluginFailed(f"switched off for now: {self._reason}", field=self.name)
+            # Half-open: this call is the trial, the others keep out until it has ended.
+            self._open_until = self._clock() + self._recovery_s
+
+    def _failed(self, reason: str, *, opens: bool) -> PluginFailed:
+        with self._lock:
+            self._failures += 1
+            self._reason = reason
+            if opens or self._failures >= FAILURES_TO_OPEN or self._open_until is not None:
+                self._open_until = self._clock() + self._recovery_s
+        return PluginFailed(reason, field=self.name)

@@ -1,0 +1,145 @@
+"""The write journal: product writes and deletes, durable before they are acknowledged.
+
+Each entry has a monotone sequence number. For each generation the journal also keeps how
+far it has absorbed the entries; opening or promoting a generation replays the rest, so a
+write made while a new generation was being built is never lost. SQLite in WAL mode with
+``synchronous=FULL``: a committed entry survives kill -9 and power loss.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from .protocols import Vectors
+from .types import Product
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, op TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS absorbed (generation TEXT PRIMARY KEY, seq INTEGER NOT NULL);
+"""
+
+
+class StoredVectors(Struct, frozen=True):
+    """A write's embeddings, so that a replay under the same encoders need not embed again.
+
+    ``text`` is ``[d]`` and ``images`` ``[n, d]`` as little-endian float32 bytes.
+    """
+
+    text_fingerprint: str
+    image_fingerprint: str
+    text: bytes
+    images: bytes
+    n_images: int
+
+    def arrays(self) -> tuple[Vectors, Vectors]:
+        text = np.frombuffer(self.text, dtype="<f4")
+        images = np.frombuffer(self.images, dtype="<f4")
+        width = images.size // self.n_images if self.n_images else 0
+        return text, images.reshape(self.n_images, width)
+
+
+class Entry(Struct, frozen=True):
+    """One write. ``product`` and ``vectors`` are ``None`` for a delete."""
+
+    op: Literal["put", "delete"]
+    id: str
+    product: Product | None = None
+    vectors: StoredVectors | None = None
+    seq: int = 0
+
+
+class _Body(Struct, frozen=True):
+    product: Product | None
+    vectors: StoredVectors | None
+
+
+class Journal:
+    """The journal of one shop; thread-safe, and readable by other processes meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA busy_timeout = 10000")
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.executescript(_SCHEMA)
+
+    def append(self, entries: Sequence[Entry]) -> int:
+        """Make ``entries`` durable in one transaction; the last one's sequence number."""
+        rows = [(e.op, e.id, msgspec.msgpack.encode(_Body(e.product, e.vectors))) for e in entries]
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT INTO entries (op, id, body) VALUES (?, ?, ?)", rows)
+            return self._last()
+
+    def last(self) -> int:
+        """The newest sequence number; 0 before the first write."""
+        with self._lock:
+            return self._last()
+
+    def after(self, seq: int, batch: int = 256) -> Iterator[list[Entry]]:
+        """Entries newer than ``seq``, oldest first, in batches."""
+        while True:
+            with self._lock:
+                rows = self._db.execute(
+                    "SELECT seq, op, id, body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?",
+                    (seq, batch),
+                ).fetchall()
+            if not rows:
+                return
+            yield [_entry(*row) for row in rows]
+            seq = rows[-1][0]
+
+    def absorbed(self, generation: str) -> int:
+        """How far ``generation`` holds the entries; 0 if it never said."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT seq FROM absorbed WHERE generation = ?", (generation,)
+            ).fetchone()
+        return int(row[0]) if row else 0
+
+    def set_absorbed(self, generation: str, seq: int) -> None:
+        """Record that ``generation`` durably holds every entry up to ``seq``."""
+        with self._lock, self._db:
+            self._db.execute(
+                "INSERT INTO absorbed VALUES (?, ?) ON CONFLICT (generation) "
+                "DO UPDATE SET seq = excluded.seq",
+                (generation, seq),
+            )
+
+    def forget(self, generation: str) -> None:
+        """The generation is gone: drop its mark, and the entries that all others hold.
+
+        A builder marks its generation before it opens the catalogue, so entries that it
+        will need are kept while it runs.
+        """
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM absorbed WHERE generation = ?", (generation,))
+            self._db.execute(
+                "DELETE FROM entries WHERE seq <= (SELECT coalesce(min(seq), 0) FROM absorbed)"
+            )
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def _last(self) -> int:
+        # sqlite_sequence remembers the number even after its entry has been pruned.
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
+        return int(row[0]) if row else 0
+
+
+def _entry(seq: int, op: Literal["put", "delete"], id: str, body: bytes) -> Entry:
+    decoded = msgspec.msgpack.decode(body, type=_Body)
+    return Entry(op, id, decoded.product, decoded.vectors, seq)

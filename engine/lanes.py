@@ -1,0 +1,110 @@
+"""Stage 2: encode the query and decide which lanes to search, and with what weight.
+
+Words search three lanes: ``text`` (text-dense: product texts), ``image`` (image-dense: what
+the photos show) and ``bm25``. A photo searches ``photo`` (the products' photos), and ``like``
+the lanes ``like_text`` and ``like_image`` with the named products' own vectors. A translated
+query adds ``text:<locale>`` and ``bm25:<locale>``.
+
+Words and pictures keep lanes of their own rather than one averaged vector: cosines between
+two photos run far higher than between words and a photo, so an average would let the photo
+drown the words, while rank fusion weighs both as asked and shows each one's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from .errors import NotFound
+from .live import Live
+from .protocols import Encoder, LaneQuery, Vectors, VectorStore
+from .types import Query, QueryPlan
+
+LANE_WEIGHTS: Mapping[str, float] = {"text": 1.0, "image": 1.0, "bm25": 1.0}
+"""Defaults by lane; every other lane weighs 1."""
+
+
+class Lanes(Struct, frozen=True):
+    """The store's questions and each lane's fusion weight."""
+
+    queries: tuple[LaneQuery, ...]
+    weights: dict[str, float]
+
+
+def plan_lanes(query: Query, plan: QueryPlan, live: Live, base: Mapping[str, float]) -> Lanes:
+    """Encode only what the lanes with a weight above 0 need.
+
+    ``base`` overrules :data:`LANE_WEIGHTS`. Where words and pictures meet, the words' lanes
+    are weighed by ``1 - image_weight`` and the pictures' by ``image_weight``.
+
+    Raises:
+        NotFound: a ``like`` id is not in the index.
+    """
+    has_words = bool(plan.text)
+    has_picture = query.image is not None or bool(query.like)
+    mixed = has_words and has_picture
+    words = 1.0 - query.image_weight if mixed else 1.0
+    pictures = query.image_weight if mixed else 1.0
+    queries: list[LaneQuery] = []
+    if has_words and words > 0:
+        queries += _word_lanes(plan, live)
+    if has_picture and pictures > 0:
+        queries += _picture_lanes(query, live)
+    weights = {
+        lane.name: _base(lane.name, base) * (words if _is_word_lane(lane.name) else pictures)
+        for lane in queries
+    }
+    kept = tuple(lane for lane in queries if weights[lane.name] > 0)
+    return Lanes(kept, weights)
+
+
+def _word_lanes(plan: QueryPlan, live: Live) -> Iterator[LaneQuery]:
+    text, image = live.text_encoder, live.image_encoder
+    texts = {"": plan.text, **{f":{locale}": t for locale, t in plan.translations.items()}}
+    rows = text.encode_texts(list(texts.values()), "query")
+    for (suffix, words), row in zip(texts.items(), rows, strict=True):
+        yield LaneQuery(f"text{suffix}", "text", row, min_score=_floor(text, "text"))
+        yield LaneQuery(f"bm25{suffix}", "bm25", text=words)
+    if "image" in image.info.modalities:
+        joint = image.encode_texts([plan.text], "query")[0]
+        yield LaneQuery("image", "image", joint, min_score=_floor(image, "text"))
+
+
+def _picture_lanes(query: Query, live: Live) -> Iterator[LaneQuery]:
+    if query.image is not None:
+        row = live.image_encoder.encode_images([query.image])[0]
+        floor = _floor(live.image_encoder, "image")
+        yield LaneQuery("photo", "image", row, min_score=floor)
+    if query.like:
+        _require_products(query.like, live.store)
+        for using in ("text", "image"):
+            rows = [r for r in live.store.vectors(query.like, using) if len(r)]
+            if rows:
+                yield LaneQuery(f"like_{using}", using, _mean(rows))
+
+
+def _require_products(ids: Sequence[str], store: VectorStore) -> None:
+    for id, product in zip(ids, store.get(ids), strict=True):
+        if product is None:
+            raise NotFound(f"like: no product {id!r}", field="like")
+
+
+def _mean(rows: Sequence[Vectors]) -> Vectors:
+    """The unit mean of the products' mean vectors, so that many photos do not outweigh."""
+    mean = np.mean([r.mean(axis=0) for r in rows], axis=0)
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
+
+
+def _floor(encoder: Encoder, modality: str) -> float | None:
+    return encoder.info.min_score.get(modality)
+
+
+def _is_word_lane(name: str) -> bool:
+    return name.partition(":")[0] in LANE_WEIGHTS
+
+
+def _base(name: str, overrides: Mapping[str, float]) -> float:
+    kind = name.partition(":")[0]
+    return overrides.get(name, overrides.get(kind, LANE_WEIGHTS.get(kind, 1.0)))

@@ -1,0 +1,74 @@
+"""The bundle that a request reads once, and the slot that swaps it whole."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from .guard import Guard
+from .protocols import Arranger, Encoder, QueryProcessor, Ranker, VectorStore
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One profile's plugins in the order they run, each with its guard."""
+
+    query_processors: Sequence[tuple[Guard, QueryProcessor]]
+    rankers: Sequence[tuple[Guard, Ranker]]
+    arrangers: Sequence[tuple[Guard, Arranger]]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Everything one search needs, fixed together: index and models cannot be out of step."""
+
+    generation: str
+    store: VectorStore
+    text_encoder: Encoder
+    image_encoder: Encoder
+    pipelines: Mapping[str, Pipeline]
+
+
+@dataclass(slots=True)
+class _Slot:
+    live: Live
+    readers: int = 0
+    retired: bool = False
+
+
+@dataclass(slots=True)
+class LiveSlot:
+    """Holds the current :class:`Live`; a replaced one's store closes after its last reader."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _slot: _Slot | None = None
+
+    @contextmanager
+    def lease(self) -> Iterator[Live | None]:
+        """The current bundle, kept open until the block ends."""
+        with self._lock:
+            slot = self._slot
+            if slot is not None:
+                slot.readers += 1
+        try:
+            yield slot.live if slot else None
+        finally:
+            if slot is not None:
+                with self._lock:
+                    slot.readers -= 1
+                    done = slot.retired and slot.readers == 0
+                if done:
+                    slot.live.store.close()
+
+    def swap(self, live: Live | None) -> None:
+        """Replace the bundle for every request that begins from now on."""
+        with self._lock:
+            old, self._slot = self._slot, _Slot(live) if live else None
+            if old is None:
+                return
+            old.retired = True
+            done = old.readers == 0
+        if done:
+            old.live.store.close()

@@ -1,0 +1,178 @@
+"""Finds plugins, registers what they offer, builds components from settings.
+
+Built-ins are listed by module name and loaded exactly as third parties' entry points are
+(group ``entrepot.plugins``): each alone and guarded, so that a broken one is reported and
+the rest runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import msgspec
+import pluggy
+from msgspec import Struct
+
+from . import hookspecs
+from .errors import InvalidSettings, PluginError, UnknownPlugin
+from .hookspecs import API_VERSION, NoOptions
+from .settings import PluginSettings
+
+log = logging.getLogger(__name__)
+
+ENTRY_POINT_GROUP = "entrepot.plugins"
+BUILTINS = (
+    "plugins.onnx_encoder",
+    "plugins.hash_encoder",
+    "plugins.open_clip_encoder",
+    "plugins.qdrant_edge",
+    "plugins.qdrant_server",
+    "plugins.sources",
+    "plugins.normalize",
+    "plugins.availability",
+    "plugins.variants",
+    "models.cli",
+)
+KINDS = (
+    "encoders",
+    "stores",
+    "sources",
+    "query_processors",
+    "rankers",
+    "arrangers",
+    "commands",
+)
+
+
+class PluginStatus(Struct, frozen=True):
+    """One plugin module as ``/v1/plugins`` shows it; ``error`` is empty when it loaded."""
+
+    name: str
+    builtin: bool
+    provides: dict[str, tuple[str, ...]]
+    error: str = ""
+
+
+class _Registered(Struct, frozen=True):
+    factory: Callable[[Any], Any]
+    options: type[Struct]
+    plugin: str
+
+
+class PluginManager:
+    """All components that are on offer, by kind and name.
+
+    Raises:
+        PluginError: a plugin is broken and ``settings.strict`` is set.
+    """
+
+    def __init__(self, settings: PluginSettings | None = None) -> None:
+        self._settings = settings or PluginSettings()
+        self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
+        self._pluggy.add_hookspecs(hookspecs)
+        self._components: dict[str, dict[str, _Registered]] = {kind: {} for kind in KINDS}
+        self.statuses: list[PluginStatus] = []
+        for name in BUILTINS:
+            self._load(name, partial(importlib.import_module, name), builtin=True)
+        for entry in _third_party():
+            self._load(entry.name, entry.load, builtin=False)
+
+    def names(self, kind: str) -> list[str]:
+        """Registered component names of one kind, sorted."""
+        return sorted(self._components[kind])
+
+    def plugin_of(self, kind: str, name: str) -> str:
+        """The plugin module or entry point that registered a component."""
+        return self._find(kind, name).plugin
+
+    def create(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
+        """Build a component with validated options.
+
+        Raises:
+            UnknownPlugin: nobody registered ``name``; the message lists who did register.
+            InvalidSettings: the options do not fit the component's option struct.
+            PluginError: the factory itself failed.
+        """
+        found = self._find(kind, name)
+        merged = {**self._settings.options.get(name, {}), **(options or {})}
+        try:
+            typed = msgspec.convert(merged, found.options, strict=False)
+        except msgspec.ValidationError as error:
+            known = ", ".join(found.options.__struct_fields__) or "none"
+            raise InvalidSettings(
+                f"options of {name!r}: {error}; it knows: {known}", field=name
+            ) from error
+        return found.factory(typed)
+
+    def _find(self, kind: str, name: str) -> _Registered:
+        try:
+            return self._components[kind][name]
+        except KeyError:
+            offered = ", ".join(self.names(kind)) or "none"
+            raise UnknownPlugin(
+                f"no {kind.removesuffix('s').replace('_', ' ')} named {name!r}; "
+                f"registered: {offered}",
+                field=name,
+            ) from None
+
+    def _load(self, name: str, load: Callable[[], Any], *, builtin: bool) -> None:
+        if name in self._settings.disabled:
+            self.statuses.append(PluginStatus(name, builtin, {}, "disabled in the settings"))
+            return
+        offers: dict[str, dict[str, _Registered]] = {}
+        error = ""
+        try:
+            offers = self._offers(name, load())
+        # SystemExit too: a plugin that exits on import must not take the shop down with it.
+        except (Exception, SystemExit) as failure:
+            error = f"{type(failure).__name__}: {failure}"
+            if self._settings.strict:
+                raise PluginError(f"plugin {name!r}: {error}", field=name) from failure
+            log.warning("plugin %r is left out: %s", name, error)
+        for kind, components in offers.items():
+            self._components[kind].update(components)
+        provides = {kind: tuple(components) for kind, components in offers.items()}
+        self.statuses.append(PluginStatus(name, builtin, provides, error))
+
+    def _offers(self, name: str, module: Any) -> dict[str, dict[str, _Registered]]:
+        """What one plugin registers, checked whole before any of it counts."""
+        wanted = getattr(module, "ENTREPOT_API", API_VERSION)
+        if wanted != API_VERSION:
+            raise PluginError(f"made for plugin API {wanted}, this is {API_VERSION}")
+        self._pluggy.register(module, name)
+        try:
+            self._pluggy.check_pending()
+            offers: dict[str, dict[str, _Registered]] = {}
+            for caller in self._pluggy.get_hookcallers(module) or []:
+                kind = caller.name.removeprefix("register_")
+                offers[kind] = {}
+                for hook in caller.get_hookimpls():
+                    if hook.plugin is module:
+                        hook.function(register=self._collector(kind, name, offers[kind]))
+            return offers
+        except BaseException:
+            # Left registered, its misspelt hook would fail every later check_pending().
+            self._pluggy.unregister(module)
+            raise
+
+    def _collector(
+        self, kind: str, plugin: str, into: dict[str, _Registered]
+    ) -> Callable[..., None]:
+        def register(
+            name: str, factory: Callable[[Any], Any], options: type[Struct] = NoOptions
+        ) -> None:
+            taken = self._components[kind].get(name) or into.get(name)
+            if taken is not None:
+                raise PluginError(f"{kind}: {name!r} is already registered by {taken.plugin!r}")
+            into[name] = _Registered(factory, options, plugin)
+
+        return register
+
+
+def _third_party() -> Iterator[EntryPoint]:
+    yield from sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)

@@ -1,0 +1,149 @@
+"""Stages 5 and 6: rankers score the window, arrangers reorder it; each guarded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from .guard import PluginFailed
+from .live import Pipeline
+from .protocols import Arranger, Ranker, RankingBatch, Vectors, VectorStore
+from .types import Candidate, Degraded, QueryPlan, SearchRequest
+
+
+def rank(
+    window: list[Candidate],
+    pipeline: Pipeline,
+    plan: QueryPlan,
+    request: SearchRequest,
+    store: VectorStore,
+) -> tuple[list[Candidate], list[Degraded]]:
+    """The window in its new order. A ranker's change is recorded in ``Candidate.deltas``; a
+    plugin that fails leaves the ranking as it was."""
+    if not window or not (pipeline.rankers or pipeline.arrangers):
+        return window, []
+    degraded: list[Degraded] = []
+    batch = _batch(window, pipeline, plan, request, store)
+    for guard, ranker in pipeline.rankers:
+        try:
+            scores = guard.call(partial(ranker.rank, batch), _score_check(len(window)))
+        except PluginFailed as error:
+            degraded.append(Degraded(guard.name, str(error)))
+            continue
+        scores = np.asarray(scores, dtype=np.float32)
+        for candidate, delta in zip(window, (scores - batch.scores).tolist(), strict=True):
+            candidate.deltas[guard.name] = delta
+        # Rankers see the window in one fixed order, so columns are fetched once for all.
+        batch = msgspec.structs.replace(batch, scores=scores)
+    order = sorted(range(len(window)), key=lambda i: (-float(batch.scores[i]), window[i].id))
+    window = [window[i] for i in order]
+    if pipeline.arrangers:
+        window = _arrange(window, _take(batch, np.asarray(order)), pipeline, degraded)
+    return window, degraded
+
+
+def _arrange(
+    window: list[Candidate], batch: RankingBatch, pipeline: Pipeline, degraded: list[Degraded]
+) -> list[Candidate]:
+    for guard, arranger in pipeline.arrangers:
+        try:
+            kept = guard.call(partial(arranger.arrange, batch), _index_check(len(window)))
+        except PluginFailed as error:
+            degraded.append(Degraded(guard.name, str(error)))
+            continue
+        indices = np.asarray(kept, dtype=np.intp)
+        window = [window[i] for i in indices]
+        batch = _take(batch, indices)
+    return window
+
+
+def _batch(
+    window: list[Candidate],
+    pipeline: Pipeline,
+    plan: QueryPlan,
+    request: SearchRequest,
+    store: VectorStore,
+) -> RankingBatch:
+    plugins: list[Ranker | Arranger] = [p for _, p in pipeline.rankers]
+    plugins += [p for _, p in pipeline.arrangers]
+    ids = [candidate.id for candidate in window]
+    fields = _union(p.required_fields for p in plugins)
+    ranks, scores = _lane_arrays(window)
+    return RankingBatch(
+        ids=ids,
+        scores=np.asarray([c.score for c in window], dtype=np.float32),
+        lane_ranks=ranks,
+        lane_scores=scores,
+        plan=plan,
+        request=request,
+        columns=store.columns(ids, fields) if fields else {},
+        vectors={
+            using: _mean_rows(store.vectors(ids, using))
+            for using in ("text", "image")
+            if any(using in p.required_vectors for p in plugins)
+        },
+    )
+
+
+def _lane_arrays(
+    window: list[Candidate],
+) -> tuple[dict[str, npt.NDArray[np.int32]], dict[str, Vectors]]:
+    lanes = sorted({lane for candidate in window for lane in candidate.lanes})
+    ranks = {lane: np.zeros(len(window), dtype=np.int32) for lane in lanes}
+    scores = {lane: np.full(len(window), np.nan, dtype=np.float32) for lane in lanes}
+    for i, candidate in enumerate(window):
+        for lane, hit in candidate.lanes.items():
+            ranks[lane][i], scores[lane][i] = hit.rank, hit.score
+    return ranks, scores
+
+
+def _take(batch: RankingBatch, indices: npt.NDArray[np.intp]) -> RankingBatch:
+    """The rows of ``batch`` at ``indices``, in that order."""
+    return msgspec.structs.replace(
+        batch,
+        ids=[batch.ids[i] for i in indices],
+        scores=batch.scores[indices],
+        lane_ranks={lane: values[indices] for lane, values in batch.lane_ranks.items()},
+        lane_scores={lane: values[indices] for lane, values in batch.lane_scores.items()},
+        columns={name: [values[i] for i in indices] for name, values in batch.columns.items()},
+        vectors={using: rows[indices] for using, rows in batch.vectors.items()},
+    )
+
+
+def _mean_rows(rows: Sequence[Vectors]) -> Vectors:
+    width = max((r.shape[1] for r in rows), default=0)
+    means = [r.mean(axis=0) if len(r) else np.zeros(width, np.float32) for r in rows]
+    return np.asarray(means, dtype=np.float32).reshape(len(rows), width)
+
+
+def _union(names: Iterable[Sequence[str]]) -> list[str]:
+    return sorted({name for group in names for name in group})
+
+
+def _score_check(n: int) -> Callable[[Any], None]:
+    def check(scores: Vectors) -> None:
+        array = np.asarray(scores, dtype=np.float32)
+        if array.shape != (n,):
+            raise ValueError(f"rank() must return {n} scores, not shape {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError("rank() returned a score that is not finite")
+
+    return check
+
+
+def _index_check(n: int) -> Callable[[Any], None]:
+    def check(indices: npt.NDArray[np.intp]) -> None:
+        array = np.asarray(indices)
+        if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+            raise ValueError("arrange() must return a flat array of indices")
+        if array.size and (array.min() < 0 or array.max() >= n):
+            raise ValueError(f"arrange() returned an index outside 0…{n - 1}")
+        if len(set(array.tolist())) != array.size:
+            raise ValueError("arrange() returned an index twice")
+
+    return check

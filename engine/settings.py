@@ -1,0 +1,188 @@
+"""Settings of one shop: ``entrepot.toml`` plus ``ENTREPOT_…`` variables, read once at start.
+
+A variable names its setting by path, ``__`` between levels: ``ENTREPOT_DATA_DIR``,
+``ENTREPOT_STORE__OPTIONS__URL``, ``ENTREPOT_SEARCH__RRF_K``. Values are read as TOML where
+they parse as such, else as plain strings.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from .errors import InvalidSettings
+from .schema import FieldKind
+from .types import MAX_WINDOW
+
+ENV_PREFIX = "ENTREPOT_"
+FILE_NAME = "entrepot.toml"
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class _Table(Struct, frozen=True, forbid_unknown_fields=True):
+    """A TOML table: unknown keys are errors, for a misspelt setting must not pass silently."""
+
+
+class CatalogueSettings(_Table, frozen=True):
+    """How catalogue rows become products.
+
+    ``columns`` maps product fields to catalogue columns (``title = "name"``); unmapped
+    fields are guessed from well-known names. ``ignore`` lists columns to drop. ``fields``
+    overrules the inferred kind of an attribute.
+    """
+
+    source: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    fields: dict[str, FieldKind] = field(default_factory=dict)
+    category_separator: str = ""
+    locale: str = "en"
+    currency: str = ""
+
+
+class ImageSettings(_Table, frozen=True):
+    """Caps on every picture, shopper's or catalogue's. URLs are fetched only if ``urls``."""
+
+    urls: bool = False
+    schemes: tuple[str, ...] = ("https",)
+    max_bytes: Positive = 20_000_000
+    max_pixels: Positive = 50_000_000
+    timeout_s: Annotated[float, Meta(gt=0)] = 10.0
+    max_per_product: Positive = 8
+
+
+class ComponentSettings(_Table, frozen=True):
+    """A registered component by name and its options."""
+
+    plugin: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+class EncoderSettings(_Table, frozen=True):
+    """``text`` embeds product texts and queries for the text lane; ``image`` is the joint
+    image-text encoder of the image lanes."""
+
+    text: ComponentSettings = ComponentSettings("onnx", {"model": "product-text"})
+    image: ComponentSettings = ComponentSettings("onnx", {"model": "product-clip"})
+    threads: Positive = 2
+
+
+class SearchSettings(_Table, frozen=True):
+    """Retrieval and fusion. ``rrf_k`` = 60 is the constant of Cormack, Clarke and Büttcher,
+    SIGIR 2009; ``weights`` are per lane, absent lanes weigh 1; ``cache`` counts query
+    embeddings kept (0: none)."""
+
+    rrf_k: Annotated[int, Meta(ge=0)] = 60
+    weights: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
+    depth: Annotated[int, Meta(ge=1, le=MAX_WINDOW)] = MAX_WINDOW
+    rerank_window: Annotated[int, Meta(ge=1, le=MAX_WINDOW)] = 200
+    cache: Annotated[int, Meta(ge=0)] = 4096
+    facet_values: Positive = 50
+
+
+class ProfileSettings(_Table, frozen=True):
+    """A named pipeline: component names in the order they run."""
+
+    query_processors: tuple[str, ...] = ("normalize",)
+    rankers: tuple[str, ...] = ("availability",)
+    arrangers: tuple[str, ...] = ()
+
+
+class PluginSettings(_Table, frozen=True):
+    """Third-party loading and limits. ``strict`` stops the start at the first broken plugin;
+    ``deadline_ms`` bounds each ranking plugin's call; ``options`` are per component name."""
+
+    strict: bool = False
+    disabled: tuple[str, ...] = ()
+    deadline_ms: Annotated[float, Meta(gt=0)] = 50.0
+    recovery_s: Annotated[float, Meta(ge=0)] = 30.0
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class ServerSettings(_Table, frozen=True):
+    """The HTTP server. ``workers`` is the size of the search thread pool."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    workers: Positive = 4
+    max_upload_bytes: Positive = 20_000_000
+    api_key: str = ""
+
+
+class Settings(_Table, frozen=True):
+    """Everything about one shop; relative paths start at ``root``, the file's folder."""
+
+    shop: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = "shop"
+    data_dir: str = "entrepot-data"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    catalogue: CatalogueSettings = CatalogueSettings()
+    images: ImageSettings = ImageSettings()
+    encoders: EncoderSettings = EncoderSettings()
+    store: ComponentSettings = ComponentSettings("qdrant-edge")
+    search: SearchSettings = SearchSettings()
+    profiles: dict[str, ProfileSettings] = field(
+        default_factory=lambda: {"default": ProfileSettings()}
+    )
+    plugins: PluginSettings = PluginSettings()
+    server: ServerSettings = ServerSettings()
+    root: str = "."
+
+    @property
+    def data_path(self) -> Path:
+        """The folder of the embedded store, journal and caches, absolute."""
+        return Path(self.root, self.data_dir).resolve()
+
+
+def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
+    """Read ``path`` (default: ``entrepot.toml`` here, if there is one), then ``env``.
+
+    Raises:
+        InvalidSettings: no such file, bad TOML, or a value of the wrong type, by its path.
+    """
+    file = path or Path(FILE_NAME)
+    table: dict[str, Any] = {}
+    if path is not None or file.exists():
+        table = _read(file)
+    _overlay(table, env or {})
+    table["root"] = str(file.parent.resolve())
+    try:
+        return msgspec.convert(table, Settings)
+    except msgspec.ValidationError as error:
+        raise InvalidSettings(f"{file}: {error}") from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidSettings(f"cannot read {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{file} is not valid TOML: {error}") from error
+
+
+def _overlay(table: dict[str, Any], env: Mapping[str, str]) -> None:
+    for name, text in env.items():
+        *parents, last = name.removeprefix(ENV_PREFIX).lower().split("__")
+        if not name.startswith(ENV_PREFIX) or (parents or [last])[0] not in _TOP_LEVEL:
+            continue
+        target = table
+        for key in parents:
+            target = target.setdefault(key, {})
+            if not isinstance(target, dict):
+                raise InvalidSettings(f"{name}: {key!r} is not a table")
+        target[last] = _scalar(text)
+
+
+def _scalar(text: str) -> Any:
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+_TOP_LEVEL = frozenset(Settings.__struct_fields__) - {"root"}

@@ -1,0 +1,60 @@
+"""Checks a search request before anything is spent on it; each error names its field."""
+
+from __future__ import annotations
+
+import math
+
+from .errors import InvalidRequest
+from .types import MAX_QUERY_CHARS, MAX_WINDOW, Query, SearchRequest
+
+MAX_LIKE = 20
+
+
+def validate_request(request: SearchRequest, profiles: frozenset[str]) -> None:
+    """Raises InvalidRequest with the field, what is wrong and what is allowed."""
+    if request.query is not None:
+        _check_query(request.query)
+    _require(
+        0 <= request.limit <= MAX_WINDOW, "limit", f"{request.limit} is outside 0…{MAX_WINDOW}"
+    )
+    _require(request.offset >= 0, "offset", f"{request.offset} is negative")
+    _require(
+        request.offset + request.limit <= MAX_WINDOW,
+        "offset",
+        f"offset + limit is {request.offset + request.limit}; results can be paged to "
+        f"{MAX_WINDOW}: narrow the search with filters instead",
+    )
+    window = request.rerank_window
+    _require(
+        window is None or 1 <= window <= MAX_WINDOW,
+        "rerank_window",
+        f"{window} is outside 1…{MAX_WINDOW}",
+    )
+    _require(
+        request.profile in profiles,
+        "profile",
+        f"no profile {request.profile!r}; there are: {', '.join(sorted(profiles))}",
+    )
+
+
+def _check_query(query: Query) -> None:
+    _require(
+        query.text is not None or query.image is not None or bool(query.like),
+        "query",
+        "give text, an image or like ids; leave the query out to browse with filters",
+    )
+    if query.text is not None:
+        _require(bool(query.text.strip()), "text", "is empty; leave it out to browse with filters")
+        _require(
+            len(query.text) <= MAX_QUERY_CHARS,
+            "text",
+            f"has {len(query.text):,} characters; the limit is {MAX_QUERY_CHARS:,}",
+        )
+    _require(len(query.like) <= MAX_LIKE, "like", f"{len(query.like)} ids; the limit is {MAX_LIKE}")
+    weight = query.image_weight
+    _require(math.isfinite(weight) and 0 <= weight <= 1, "image_weight", f"{weight} is outside 0…1")
+
+
+def _require(holds: bool, field: str, problem: str) -> None:
+    if not holds:
+        raise InvalidRequest(f"{field}: {problem}", field=field)

@@ -1,0 +1,33 @@
+"""Query processor ``normalize``: one spelling for one text.
+
+Unicode NFKC (full-width letters, ligatures), control and invisible formatting characters
+out, runs of white space to one space. Case is kept: the encoders and BM25 fold it as they
+were trained to.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import msgspec
+
+from engine import QueryPlan, QueryProcessor, Register, hookimpl
+
+# Zero-width joiner and non-joiner carry meaning in emoji, Persian and Indic scripts.
+_KEPT = "\u200c\u200d"
+
+
+class Normalize:
+    def process(self, plan: QueryPlan) -> QueryPlan:
+        text = unicodedata.normalize("NFKC", plan.text)
+        visible = (c if c in _KEPT or not _invisible(c) else " " for c in text)
+        return msgspec.structs.replace(plan, text=" ".join("".join(visible).split()))
+
+
+def _invisible(char: str) -> bool:
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn")
+
+
+@hookimpl
+def register_query_processors(register: Register[QueryProcessor]) -> None:
+    register("normalize", lambda options: Normalize())
