@@ -59,7 +59,7 @@ def open_pipelines(
             kind: [component(kind, name) for name in getattr(profile, kind)]
             for kind in ("query_processors", "rankers", "arrangers")
         }
-        return Pipeline(**chosen)  # type: ignore[arg-type]
+        return Pipeline(**chosen, weights=profile.weights)  # type: ignore[arg-type]
 
     return {name: pipeline(profile) for name, profile in settings.profiles.items()}
 

@@ -13,11 +13,13 @@ from .protocols import Arranger, Encoder, QueryProcessor, Ranker, VectorStore
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One profile's plugins in the order they run, each with its guard."""
+    """One profile: its plugins in the order they run, each with its guard, and the lane
+    weights that overrule the defaults."""
 
     query_processors: Sequence[tuple[Guard, QueryProcessor]]
     rankers: Sequence[tuple[Guard, Ranker]]
     arrangers: Sequence[tuple[Guard, Arranger]]
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

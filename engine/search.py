@@ -65,7 +65,7 @@ def _ranked(
         raise InvalidRequest("text: holds no searchable character", field="text")
     watch.lap("understand")
     filter = _filter(request, query, plan, live)
-    lanes = plan_lanes(query, plan, live, settings.weights)
+    lanes = plan_lanes(query, plan, live, pipeline.weights)
     watch.lap("encode")
     hits = live.store.search_batch(lanes.queries, filter, settings.depth)
     found = {lane.name: rows for lane, rows in zip(lanes.queries, hits, strict=True)}

@@ -74,11 +74,10 @@ class EncoderSettings(_Table, frozen=True):
 
 class SearchSettings(_Table, frozen=True):
     """Retrieval and fusion. ``rrf_k`` = 60 is the constant of Cormack, Clarke and Büttcher,
-    SIGIR 2009; ``weights`` are per lane, absent lanes weigh 1; ``cache`` counts query
-    embeddings kept (0: none)."""
+    SIGIR 2009; ``depth`` is how far down each lane is read; ``cache`` counts query embeddings
+    kept (0: none)."""
 
     rrf_k: Annotated[int, Meta(ge=0)] = 60
-    weights: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
     depth: Annotated[int, Meta(ge=1, le=MAX_WINDOW)] = MAX_WINDOW
     rerank_window: Annotated[int, Meta(ge=1, le=MAX_WINDOW)] = 200
     cache: Annotated[int, Meta(ge=0)] = 4096
@@ -86,11 +85,13 @@ class SearchSettings(_Table, frozen=True):
 
 
 class ProfileSettings(_Table, frozen=True):
-    """A named pipeline: component names in the order they run."""
+    """A named pipeline: component names in the order they run, and lane weights (a lane not
+    named keeps its default; 0 switches it off)."""
 
     query_processors: tuple[str, ...] = ("normalize",)
     rankers: tuple[str, ...] = ("availability",)
     arrangers: tuple[str, ...] = ()
+    weights: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
 
 
 class PluginSettings(_Table, frozen=True):
