@@ -142,6 +142,26 @@ def plugins_hold_one_vendor_stack(modules: Modules) -> Iterator[str]:
             yield f"{module.path}:{line}: one vendor stack per plugin module, not {sorted(stacks)}"
 
 
+def plugins_use_the_public_sdk(modules: Modules) -> Iterator[str]:
+    """Built-in plugins have no privilege: what they take from the engine, it exports."""
+    if "engine" not in modules:
+        return
+    exported = _exported(modules["engine"].tree) | {"testing"}
+    for module in modules.values():
+        for imp in module.imports:
+            if module.top == "plugins" and imp.top == "engine" and imp.module != "engine.testing":
+                names = imp.names or tuple(imp.module.split(".")[1:2])
+                for name in sorted(set(names) - exported):
+                    yield f"{module.path}:{imp.line}: {name} is not in engine.__all__"
+
+
+def _exported(tree: ast.Module) -> set[str]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
 def private_names_stay_at_home(modules: Modules) -> Iterator[str]:
     for module in modules.values():
         for imp in module.imports:
@@ -219,6 +239,7 @@ def modules_are_named_for_what_they_hold(modules: Modules) -> Iterator[str]:
 IMPORT_RULES: tuple[Rule, ...] = (
     imports_follow_the_table,
     plugins_hold_one_vendor_stack,
+    plugins_use_the_public_sdk,
     private_names_stay_at_home,
     imports_stand_at_the_top,
     no_import_cycles,
@@ -293,7 +314,7 @@ def test_what_is_allowed(tmp_path: Path) -> None:
     modules = _tree(
         tmp_path,
         {
-            "engine/__init__.py": "from .a import x",
+            "engine/__init__.py": "from .a import x\n__all__ = ['x']",
             "engine/a.py": "import json\nimport numpy as np\nfrom . import b\nfrom .b import y",
             "engine/b.py": "from PIL.Image import Image",
             "engine/testing/a.py": "import pytest\nfrom engine import x",

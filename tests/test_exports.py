@@ -1,0 +1,60 @@
+"""The public surface of ``engine``, pinned: adding or losing a name is a decision."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+import engine
+
+PUBLIC = {
+    "search": [
+        *("Engine", "Query", "SearchRequest", "SortBy"),
+        *("SearchResponse", "Hit", "FacetResult", "FacetValue", "Degraded"),
+        *("Explanation", "LaneContribution", "LaneHit", "Candidate"),
+        *("QueryPlan", "PlanStep", "Span"),
+    ],
+    "products and writes": ["Product", "Translation", "WriteResult"],
+    "running a shop": [
+        *("Settings", "load_settings", "GenerationStatus", "Health"),
+        *("PluginManager", "PluginStatus"),
+    ],
+    "plugins": [
+        *("API_VERSION", "NoOptions", "Register", "hookimpl"),
+        *("Encoder", "EncoderInfo", "Role", "Vectors"),
+        *("VectorStore", "VectorStores", "GenerationSpec", "Point", "LaneQuery", "Scored"),
+        *("Filter", "Range", "Terms", "FieldKind", "IndexSchema"),
+        *("CatalogueSource", "RawRecord"),
+        *("QueryProcessor", "Ranker", "Arranger", "RankingBatch"),
+    ],
+    "errors": [
+        *("EntrepotError", "InvalidRequest", "InvalidFilter", "InvalidProduct", "InvalidImage"),
+        *("ImageTooLarge", "ForbiddenUrl", "NotFound", "NoIndex", "InvalidSettings"),
+        *("PluginError", "UnknownPlugin", "EncoderError", "InvalidModel", "UnsupportedModality"),
+        *("StoreError", "StoreUnavailable", "StoreLocked", "IndexMismatch"),
+    ],
+}
+NAMES = sorted(name for names in PUBLIC.values() for name in names)
+
+
+def test_the_surface_is_what_is_written_here() -> None:
+    assert sorted(engine.__all__) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_name_is_ours_and_explained(name: str) -> None:
+    value = getattr(engine, name)
+    if inspect.isclass(value) or inspect.isfunction(value):
+        assert value.__module__.partition(".")[0] == "engine"
+        is_error = inspect.isclass(value) and issubclass(value, engine.EntrepotError)
+        # The tree at the top of engine/errors.py explains each error.
+        assert is_error or value.__doc__, "no docstring"
+
+
+def test_every_error_is_public() -> None:
+    found = {engine.EntrepotError}
+    while more := {sub for each in found for sub in each.__subclasses__()} - found:
+        found |= more
+    ours = {each.__name__ for each in found if each.__module__ == "engine.errors"}
+    assert ours == set(PUBLIC["errors"])
