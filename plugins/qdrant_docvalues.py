@@ -1,0 +1,136 @@
+"""Field values of every product, in memory, beside an embedded shard.
+
+Reading a payload is what makes a vector search slow (measured at 18k products: three lanes
+to depth 1,000 take 5 ms without payload, 14 ms with one key of it). One process holds a
+shard, so this copy is always true; search, columns, facets, sorting and counts read it.
+It costs about 800 bytes per product of ten fields (measured; values are interned, titles not).
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from engine.filters import Filter, Range, Terms
+from engine.types import FacetValue, SortBy
+
+from .qdrant_common import point_id, sort_ids
+
+Fields = dict[str, Any]
+_NONE: Fields = {}
+
+
+class DocValues:
+    """Not locked: a change is one dict operation, and a read works on a copy of the outer
+    dict, made in one step. Reads make no container per product, which would wake the garbage
+    collector again and again (measured: a sort in 180 ms instead of 9)."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, Fields] = {}
+        self._titles: dict[str, str] = {}
+        self._ids: dict[int, str] = {}
+
+    def put(self, product_id: str, title: str, fields: Mapping[str, Any]) -> None:
+        self._fields[product_id] = {
+            sys.intern(name): _intern(value) for name, value in fields.items()
+        }
+        self._titles[product_id] = title
+        self._ids[point_id(product_id).int] = product_id
+
+    def drop(self, product_id: str) -> None:
+        self._fields.pop(product_id, None)
+        self._titles.pop(product_id, None)
+        self._ids.pop(point_id(product_id).int, None)
+
+    def ids_of(self, points: Iterable[tuple[UUID, float]]) -> Iterable[tuple[str, float]]:
+        """Product ids for point ids; a point that is being deleted is left out."""
+        ids = self._ids
+        return ((id, score) for p, score in points if (id := ids.get(p.int)) is not None)
+
+    def column(self, ids: Sequence[str], field: str) -> list[Any]:
+        """One field's values ("title" is one), ``None`` where absent."""
+        if field == "title":
+            return [self._titles.get(id) for id in ids]
+        return [self._fields.get(id, _NONE).get(field) for id in ids]
+
+    def facet(self, field: str, filter: Filter, limit: int) -> list[FacetValue]:
+        """Exact counts of strings and flags; a list counts once under each of its values."""
+        ids, docs = self._matching(filter)
+        counts: Counter[Any] = Counter()
+        for id in ids:
+            value = docs[id].get(field)
+            if isinstance(value, list):
+                counts.update(set(value))
+            elif isinstance(value, str | bool):
+                counts[value] += 1
+        best = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
+        return [FacetValue(value, count) for value, count in best]
+
+    def scroll(self, filter: Filter, limit: int, offset: int, sort: SortBy | None) -> list[str]:
+        ids, docs = self._matching(filter)
+        if sort is None:
+            return heapq.nsmallest(offset + limit, ids)[offset:]
+        values = {id: docs[id].get(sort.field) for id in ids}
+        return sort_ids(ids, values, sort.order)[offset : offset + limit]
+
+    def count(self, filter: Filter) -> int:
+        return len(self._matching(filter)[0]) if filter != Filter() else len(self._fields)
+
+    def _matching(self, filter: Filter) -> tuple[list[str], dict[str, Fields]]:
+        """The products under ``filter``, as :func:`engine.filters.matches` means it, and the
+        fields of all of them."""
+        docs = self._fields.copy()
+        ids = list(docs)
+        for condition in filter.conditions:
+            if isinstance(condition, Terms):
+                ids = _with_terms(ids, docs, condition)
+            else:
+                ids = _in_range(ids, docs, condition)
+        excluded = frozenset(filter.exclude_ids)
+        return [id for id in ids if id not in excluded] if excluded else ids, docs
+
+
+def _with_terms(ids: list[str], docs: dict[str, Fields], condition: Terms) -> list[str]:
+    field, wanted, negate = condition.field, frozenset(condition.values), condition.negate
+    kept = []
+    for id in ids:
+        value = docs[id].get(field)
+        held = not wanted.isdisjoint(value) if isinstance(value, list) else value in wanted
+        if held != negate:
+            kept.append(id)
+    return kept
+
+
+def _in_range(ids: list[str], docs: dict[str, Fields], condition: Range) -> list[str]:
+    field, above, below = condition.field, _lower(condition), _upper(condition)
+    kept = []
+    for id in ids:
+        value = docs[id].get(field)
+        if isinstance(value, int | float) and above(value) and below(value):
+            kept.append(id)
+    return kept
+
+
+def _lower(condition: Range) -> Callable[[float], bool]:
+    gt = -math.inf if condition.gt is None else condition.gt
+    gte = -math.inf if condition.gte is None else condition.gte
+    return (lambda value: value > gt) if gt >= gte else (lambda value: value >= gte)
+
+
+def _upper(condition: Range) -> Callable[[float], bool]:
+    lt = math.inf if condition.lt is None else condition.lt
+    lte = math.inf if condition.lte is None else condition.lte
+    return (lambda value: value < lt) if lt <= lte else (lambda value: value <= lte)
+
+
+def _intern(value: Any) -> Any:
+    if isinstance(value, str):
+        return sys.intern(value)
+    if isinstance(value, list):
+        return [sys.intern(item) for item in value]
+    return value

@@ -1,0 +1,251 @@
+"""One open generation in Qdrant Edge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal
+
+import msgspec
+import qdrant_edge as q
+from qdrant_edge import EdgeShard, SearchParams, UpdateOperation
+
+from engine.errors import StoreError, StoreLocked
+from engine.filters import Filter
+from engine.protocols import GenerationSpec, LaneQuery, Point, Scored, Vectors
+from engine.schema import IndexSchema
+from engine.types import FacetValue, Product, SortBy
+
+from .durable import write_atomically
+from .qdrant_common import (
+    Clause,
+    bm25_document,
+    bm25_query,
+    check_points,
+    check_query,
+    chunks,
+    point_id,
+    ranked,
+    threshold,
+    to_clauses,
+    to_fields,
+    to_payload,
+    to_product,
+    to_rows,
+)
+from .qdrant_docvalues import DocValues
+
+UPSERT_CHUNK = 64
+"""Points per call: a call holds the GIL, and so every request, for about 5 ms."""
+SCROLL_CHUNK = 1000
+
+
+@contextmanager
+def vendor(folder: Path) -> Iterator[None]:
+    """The one place where Qdrant Edge's errors (bare ``Exception``, or a panic) become ours."""
+    try:
+        yield
+    except (StoreError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as exc:
+        if "WouldBlock" in str(exc):
+            raise StoreLocked(
+                f"{folder} is open in another process; stop that server, or let it do the work "
+                "(the command line talks to it over HTTP)"
+            ) from exc
+        if "not initialized" in str(exc):
+            raise StoreError(f"{folder.name} is closed") from exc
+        raise StoreError(f"Qdrant Edge failed on {folder}: {exc}") from exc
+
+
+class EdgeStore:
+    """Reads need no lock (the vendor serializes its calls); writers wait for one another, so
+    that the shard and its doc values change in the same order."""
+
+    def __init__(
+        self, shard: EdgeShard, spec: GenerationSpec, folder: Path, params: SearchParams
+    ) -> None:
+        self._shard = shard
+        self._spec = spec
+        self._folder = folder
+        self._params = params
+        self._docs = DocValues()
+        self._lock = Lock()
+
+    @property
+    def spec(self) -> GenerationSpec:
+        return self._spec
+
+    def load(self) -> None:
+        """Read the doc values of a generation that was just opened."""
+        for record in self._scroll(SCROLL_CHUNK, ["id", "f", "product.title"], False):
+            payload = record.payload
+            self._docs.put(payload["id"], payload["product"]["title"], to_fields(payload))
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        check_points(points, self._spec)
+        with self._lock:
+            for chunk in chunks(points, UPSERT_CHUNK):
+                made = [self._point(point) for point in chunk]
+                self._update(UpdateOperation.upsert_points(made))
+                for point in chunk:
+                    self._docs.put(point.product.id, point.product.title, point.fields)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        with self._lock:
+            for chunk in chunks(ids, UPSERT_CHUNK):
+                self._update(UpdateOperation.delete_points([point_id(id) for id in chunk]))
+                for id in chunk:
+                    self._docs.drop(id)
+
+    def search_batch(
+        self, lanes: Sequence[LaneQuery], filter: Filter, limit: int
+    ) -> list[list[Scored]]:
+        compiled = compile_filter(filter)
+        asked = [(lane, query) for lane in lanes if (query := self._query(lane))]
+        if not asked or limit < 1:
+            return [[] for _ in lanes]
+        requests = [
+            q.QueryRequest(
+                limit=limit,
+                query=query,
+                filter=compiled,
+                score_threshold=threshold(lane.min_score),
+                params=self._params,
+            )
+            for lane, query in asked
+        ]
+        with vendor(self._folder):
+            answers = self._shard.query_batch(q.QueryBatchRequest(requests))
+        found = {id(lane): answer for (lane, _), answer in zip(asked, answers, strict=True)}
+        return [self._ranked(found.get(id(lane), []), lane.min_score) for lane in lanes]
+
+    def facet(self, field: str, filter: Filter, limit: int) -> list[FacetValue]:
+        return self._docs.facet(field, filter, limit)
+
+    def columns(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, list[Any]]:
+        return {field: self._docs.column(ids, field) for field in fields}
+
+    def vectors(self, ids: Sequence[str], using: Literal["text", "image"]) -> list[Vectors]:
+        dim = (self._spec.text_encoder if using == "text" else self._spec.image_encoder).dim
+        records = self._retrieve(ids, with_payload=False, with_vector=[using])
+        found = {id: to_rows((record.vector or {}).get(using), dim) for id, record in records}
+        return [found.get(point_id(id), to_rows(None, dim)) for id in ids]
+
+    def get(self, ids: Sequence[str]) -> list[Product | None]:
+        records = self._retrieve(ids, with_payload=["product"], with_vector=False)
+        found = {id: to_product(record.payload) for id, record in records}
+        return [found.get(point_id(id)) for id in ids]
+
+    def scroll(
+        self, filter: Filter, limit: int, offset: int = 0, sort: SortBy | None = None
+    ) -> list[str]:
+        return self._docs.scroll(filter, limit, offset, sort)
+
+    def iterate(self, batch: int = 256) -> Iterable[list[Point]]:
+        points: list[Point] = []
+        for record in self._scroll(batch, True, ["text", "image"]):
+            points.append(self._read(record))
+            if len(points) == batch:
+                yield points
+                points = []
+        if points:
+            yield points
+
+    def count(self, filter: Filter) -> int:
+        return self._docs.count(filter)
+
+    def build(self, schema: IndexSchema, products: int) -> None:
+        """Payload indexes come first: HNSW built without them loses filtered hits silently."""
+        types = q.PayloadSchemaType
+        with self._lock:
+            for name in schema.names():
+                kind = schema.kind(name) or FieldKind.KEYWORD
+                type = (
+                    q.PayloadSchemaType.Float if kind == "number" else q.PayloadSchemaType.Keyword
+                )
+                self._update(UpdateOperation.create_field_index(index_path(name, kind), type))
+            with vendor(self._folder):
+                self._shard.optimize()
+                self._shard.flush()
+            self._spec = msgspec.structs.replace(self._spec, schema=schema, products=products)
+            write_atomically(self._folder / "generation.json", msgspec.json.encode(self._spec))
+
+    def close(self) -> None:
+        with self._lock, vendor(self._folder):
+            self._shard.close()
+
+    def _update(self, operation: UpdateOperation) -> None:
+        with vendor(self._folder):
+            self._shard.update(operation)
+
+    def _point(self, point: Point) -> q.Point:
+        vectors: dict[str, Any] = {"text": point.text.tolist()}
+        if point.images.size:
+            vectors["image"] = point.images.tolist()
+        if sparse := bm25_document(point.bm25, self._spec.bm25_locale):
+            vectors["bm25"] = sparse
+        return q.Point(point_id(point.product.id), vectors, to_payload(point))
+
+    def _query(self, lane: LaneQuery) -> Any:
+        """The vendor's query, or ``None`` for a text without words."""
+        if lane.using == "bm25":
+            sparse = bm25_query(lane.text, self._spec.bm25_locale)
+            return sparse and q.Query.Nearest(sparse, using="bm25")
+        return q.Query.Nearest(check_query(lane.using, lane.vector, self._spec), using=lane.using)
+
+    def _ranked(self, found: list[Any], min_score: float | None) -> list[Scored]:
+        return ranked(self._docs.ids_of((hit.id, hit.score) for hit in found), min_score)
+
+    def _retrieve(self, ids: Sequence[str], **want: Any) -> list[tuple[Any, Any]]:
+        if not ids:
+            return []
+        with vendor(self._folder):
+            records = self._shard.retrieve([point_id(id) for id in ids], **want)
+        return [(record.id, record) for record in records]
+
+    def _scroll(self, batch: int, payload: Any, vector: Any) -> Iterator[Any]:
+        offset = None
+        while True:
+            request = q.ScrollRequest(
+                offset=offset, limit=batch, with_payload=payload, with_vector=vector
+            )
+            with vendor(self._folder):
+                records, offset = self._shard.scroll(request)
+            yield from records
+            if offset is None:
+                return
+
+    def _read(self, record: Any) -> Point:
+        dim = self._spec.text_encoder.dim, self._spec.image_encoder.dim
+        return Point(
+            product=to_product(record.payload),
+            text=to_rows(record.vector["text"], dim[0])[0],
+            images=to_rows(record.vector.get("image"), dim[1]),
+            bm25="",
+            fields=to_fields(record.payload),
+        )
+
+
+def compile_filter(filter: Filter) -> q.Filter | None:
+    """Our AST in Qdrant Edge's words; ``None`` when it admits everything."""
+    must: list[Any] = []
+    must_not: list[Any] = []
+    for clause in to_clauses(filter):
+        (must_not if clause.negate else must).append(q.Filter(should=_alternatives(clause)))
+    if filter.exclude_ids:
+        must_not.append(q.HasIdCondition({point_id(id) for id in filter.exclude_ids}))
+    return q.Filter(must=must, must_not=must_not) if must or must_not else None
+
+
+def _alternatives(clause: Clause) -> list[Any]:
+    found: list[Any] = []
+    for path, words in clause.keywords.items():
+        match = q.MatchValue(words[0]) if len(words) == 1 else q.MatchAny(words)
+        found.append(q.FieldCondition(path, match=match))
+    for path, r in clause.ranges:
+        bounds = q.RangeFloat(gt=r.gt, gte=r.gte, lt=r.lt, lte=r.lte)
+        found.append(q.FieldCondition(path, range=bounds))
+    return found or [q.HasIdCondition(set())]
