@@ -1,0 +1,87 @@
+"""The command line, ``entrepot``: one module per command, loaded when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any, NoReturn, cast
+
+import click
+
+from engine.errors import EntrepotError, InvalidRequest, InvalidSettings
+from engine.manager import PluginManager
+from engine.settings import PluginSettings, load_settings
+
+COMMANDS = {
+    "demo": "api.cli_demo",
+    "generations": "api.cli_generations",
+    "index": "api.cli_index",
+    "plugins": "api.cli_plugins",
+    "search": "api.cli_search",
+    "serve": "api.cli_serve",
+}
+"""Each module holds its command as ``command``."""
+
+USAGE = (InvalidRequest, InvalidSettings)
+"""Errors of what the user gave (exit status 2); all others end with 1."""
+
+
+class Failed(click.ClickException):
+    """One line on stderr instead of a traceback."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error) or type(error).__name__)
+        self._usage = isinstance(error, USAGE)
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        return 2 if self._usage else 1
+
+
+class Commands(click.Group):
+    """Our commands and those that plugins registered."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*COMMANDS, *_plugins().names("commands")})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            return cast(click.Command, importlib.import_module(COMMANDS[cmd_name]).command)
+        manager = _plugins()
+        if cmd_name not in manager.names("commands"):
+            return None
+        try:
+            return cast(click.Command, manager.create("commands", cmd_name))
+        except Exception as error:  # a broken plugin must not break the others' help
+            return _broken(cmd_name, error)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (EntrepotError, OSError) as error:
+            if ctx.params.get("debug"):
+                raise
+            raise Failed(error) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="entrepot", prog_name="entrepot")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def main(debug: bool) -> None:
+    """Entrepot: product search by words, photos, or both."""
+
+
+def _plugins() -> PluginManager:
+    """Plugins by the settings here; a wrong settings file is the chosen command's to report."""
+    try:
+        settings = load_settings(env=os.environ).plugins
+    except InvalidSettings:
+        settings = PluginSettings()
+    return PluginManager(settings)
+
+
+def _broken(name: str, error: Exception) -> click.Command:
+    def fail(**_: object) -> NoReturn:
+        raise Failed(error)
+
+    return click.Command(name, callback=fail, short_help=f"(broken: {error})")

@@ -1,0 +1,1 @@
+"""HTTP routes: thin handlers, one module per subject."""

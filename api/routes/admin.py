@@ -1,0 +1,71 @@
+"""Plugins, declared fields and generations."""
+
+from __future__ import annotations
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from engine.core import GenerationStatus
+from engine.manager import KINDS
+from engine.schema import CORE_FIELDS
+
+from ..guards import may_write
+from ..schemas import FieldInfo, Fields, Plugins, Promoted
+from ..shops import Shop
+
+TAGS = ["shop"]
+
+
+@get("/v1/plugins", tags=TAGS, operation_id="listPlugins")
+async def plugins(shop: NamedDependency[Shop]) -> Plugins:
+    """Every plugin, broken ones with the reason, and the components on offer."""
+    manager = shop.engine.manager
+    return Plugins(list(manager.statuses), {kind: manager.names(kind) for kind in KINDS})
+
+
+@get("/v1/fields", tags=TAGS, operation_id="listFields")
+async def fields(shop: NamedDependency[Shop]) -> Fields:
+    """The fields that can be filtered, faceted and sorted."""
+    schema = shop.engine.schema
+    return Fields(
+        [
+            FieldInfo(name, kind, name in CORE_FIELDS)
+            for name in schema.names()
+            if (kind := schema.kind(name))
+        ]
+    )
+
+
+@get("/v1/generations", tags=TAGS, operation_id="listGenerations")
+async def generations(shop: NamedDependency[Shop]) -> list[GenerationStatus]:
+    """Built generations of the index, oldest first."""
+    return await shop.workers.read(shop.engine.generations)
+
+
+@post(
+    "/v1/generations/{name:str}/promote",
+    status_code=200,
+    guards=[may_write],
+    tags=TAGS,
+    operation_id="promoteGeneration",
+)
+async def promote(name: FromPath[str], shop: NamedDependency[Shop]) -> Promoted:
+    """Make a built generation live; searches and writes go on meanwhile."""
+    await shop.workers.write(shop.engine.promote, name)
+    return Promoted(name)
+
+
+@post(
+    "/v1/generations/rollback",
+    status_code=200,
+    guards=[may_write],
+    tags=TAGS,
+    operation_id="rollBack",
+)
+async def rollback(shop: NamedDependency[Shop]) -> Promoted:
+    """Make the newest generation older than the live one live again."""
+    return Promoted(await shop.workers.write(shop.engine.rollback))
+
+
+HANDLERS = [plugins, fields, generations, promote, rollback]

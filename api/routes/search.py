@@ -1,0 +1,123 @@
+"""Searching: by JSON, by link, by photo."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.enums import RequestEncodingType
+from litestar.params import Body, FromQuery, QueryParameter
+
+from engine.types import SearchResponse
+
+from ..convert import (
+    Timer,
+    filter_pairs,
+    filters_from_pairs,
+    from_form,
+    parse_sort,
+    read_picture,
+    split_list,
+    to_request,
+    with_image_urls,
+)
+from ..examples import SEARCH_EXAMPLES
+from ..guards import takes_json, takes_multipart
+from ..schemas import ImageForm, SearchBody
+from ..shops import PARAMETER, Shop
+
+TAGS = ["search"]
+MAX_PARTS = 100
+GET_PARAMETERS = frozenset(
+    {"q", "like", "limit", "offset", "facets", "sort", "fields", "locale", "profile"}
+    | {"market", "currency", "user_id", "session_id", "highlight", "explain", PARAMETER}
+)
+
+
+def run_search(shop: Shop, body: SearchBody, upload: bytes | None = None) -> SearchResponse:
+    """In a worker thread: decode the picture, search, count."""
+    timer = Timer()
+    picture = read_picture(body, upload, shop.engine.settings)
+    decode_ms = timer.ms() if picture is not None else None
+    response = shop.engine.search(to_request(body, picture))
+    response = with_image_urls(response, shop.link_suffix, decode_ms)
+    shop.metrics.search(shop.key, response)
+    return response
+
+
+@post("/v1/search", status_code=200, guards=[takes_json], tags=TAGS, operation_id="search")
+async def search(
+    data: Annotated[SearchBody, Body(examples=SEARCH_EXAMPLES)], shop: NamedDependency[Shop]
+) -> SearchResponse:
+    """Search by words, photo, products to be like, or any mix; or browse with filters."""
+    return await shop.workers.read(run_search, shop, data)
+
+
+@post(
+    "/v1/search/image",
+    status_code=200,
+    guards=[takes_multipart],
+    tags=TAGS,
+    operation_id="searchByImage",
+)
+async def search_image(
+    data: Annotated[
+        ImageForm,
+        Body(media_type=RequestEncodingType.MULTI_PART, multipart_form_part_limit=MAX_PARTS),
+    ],
+    shop: NamedDependency[Shop],
+) -> SearchResponse:
+    """Search by an uploaded photo, or a part of it; ``text`` refines."""
+    upload = await data.image.read()
+    await data.image.close()
+    return await shop.workers.read(run_search, shop, from_form(data), upload)
+
+
+@get("/v1/search", tags=TAGS, operation_id="searchByLink")
+async def search_link(
+    request: Request[Any, Any, Any],
+    shop: NamedDependency[Shop],
+    q: Annotated[str | None, QueryParameter(description="The words.")] = None,
+    like: Annotated[list[str] | None, QueryParameter(description="Product ids.")] = None,
+    facets: Annotated[list[str] | None, QueryParameter(description="Comma-separated.")] = None,
+    sort: Annotated[str, QueryParameter(description="A field; -field descends.")] = "",
+    fields: Annotated[list[str] | None, QueryParameter(description="Comma-separated.")] = None,
+    limit: FromQuery[int] = 20,
+    offset: FromQuery[int] = 0,
+    locale: FromQuery[str | None] = None,
+    market: FromQuery[str | None] = None,
+    currency: FromQuery[str | None] = None,
+    user_id: FromQuery[str | None] = None,
+    session_id: FromQuery[str | None] = None,
+    profile: FromQuery[str] = "default",
+    highlight: FromQuery[bool] = False,
+    explain: FromQuery[bool] = False,
+) -> SearchResponse:
+    """The simple form, for links and curl. Filters are parameters that begin with ``filter.``:
+    ``filter.color=red&filter.color=blue&filter.price.lte=50&filter.brand.not=Acme``. Without
+    ``q`` and ``like`` it lists products."""
+    pairs = filter_pairs(request.query_params.multi_items(), GET_PARAMETERS)
+    filters = filters_from_pairs(pairs, shop.engine.schema) if pairs else {}
+    body = SearchBody(
+        text=q,
+        like=tuple(like or ()),
+        filters=filters,
+        facets=split_list(facets or ()),
+        sort=parse_sort(sort),
+        fields=split_list(fields or ()) or None,
+        limit=limit,
+        offset=offset,
+        locale=locale,
+        market=market,
+        currency=currency,
+        user_id=user_id,
+        session_id=session_id,
+        profile=profile,
+        highlight=highlight,
+        explain=explain,
+    )
+    return await shop.workers.read(run_search, shop, body)
+
+
+HANDLERS = [search, search_image, search_link]

@@ -1,0 +1,163 @@
+"""What goes over the wire and is not already one of the engine's own types."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from litestar.datastructures import UploadFile
+from msgspec import Meta, Struct
+
+from engine.manager import PluginStatus
+from engine.schema import FieldKind
+from engine.types import ImageWeight, Locale, SortBy
+
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+Crop = tuple[Fraction, Fraction, Fraction, Fraction]
+"""x, y, width, height as fractions of the upright picture; (0, 0) is its top left corner."""
+
+
+class SearchBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A search as JSON. Give any mix of ``text``, one picture (``image`` or ``image_url``) and
+    ``like``; or none of them and ``filters`` (``{}`` for everything) to browse."""
+
+    text: str | None = None
+    image: Annotated[str, Meta(description="A picture as base64 or as a data: URI.")] | None = None
+    image_url: (
+        Annotated[str, Meta(description="Fetched by the server; off unless images.urls is set.")]
+        | None
+    ) = None
+    crop: (
+        Annotated[Crop, Meta(description="x, y, width, height as fractions of the picture.")] | None
+    ) = None
+    like: Annotated[tuple[str, ...], Meta(description="Product ids to be like.")] = ()
+    image_weight: ImageWeight = 0.5
+    filters: (
+        Annotated[
+            dict[str, Any],
+            Meta(description="Declared field → value, list, range or {not}; all must hold."),
+        ]
+        | None
+    ) = None
+    facets: Annotated[tuple[str, ...], Meta(description="Declared fields to count.")] = ()
+    sort: SortBy | None = None
+    limit: int = 20
+    offset: int = 0
+    locale: Locale | None = None
+    market: str | None = None
+    currency: str | None = None
+    user_id: str | None = None
+    session_id: str | None = None
+    profile: str = "default"
+    fields: (
+        Annotated[tuple[str, ...], Meta(description="Product fields to return; all if absent.")]
+        | None
+    ) = None
+    highlight: bool = False
+    explain: bool = False
+
+
+class ImageForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A search as a form. Lists are comma-separated or repeated; empty fields count as absent."""
+
+    image: UploadFile
+    crop: Annotated[str, Meta(description="x,y,width,height as fractions of the picture.")] = ""
+    text: str = ""
+    like: tuple[str, ...] = ()
+    image_weight: ImageWeight = 0.5
+    filters: Annotated[str, Meta(description="A JSON object, as in POST /v1/search.")] = ""
+    facets: tuple[str, ...] = ()
+    sort: Annotated[str, Meta(description="A declared field; -field for descending.")] = ""
+    limit: int = 20
+    offset: int = 0
+    locale: str = ""
+    market: str = ""
+    currency: str = ""
+    user_id: str = ""
+    session_id: str = ""
+    profile: str = "default"
+    fields: tuple[str, ...] = ()
+    highlight: bool = False
+    explain: bool = False
+
+
+class ItemResult(Struct, frozen=True, omit_defaults=True):
+    """What became of one line of a product upload. ``field`` names what is wrong
+    with it; ``warning`` what was stored but cannot be used as sent."""
+
+    line: int
+    id: str
+    status: Literal["stored", "failed"]
+    error: str = ""
+    field: str = ""
+    warning: str = ""
+
+
+class UploadResult(Struct, frozen=True):
+    """A product upload; ``items`` are in the order of the lines."""
+
+    stored: int
+    failed: int
+    items: list[ItemResult]
+
+
+class Plugins(Struct, frozen=True):
+    """Every plugin, loaded or broken, and the component names on offer by kind."""
+
+    plugins: list[PluginStatus]
+    components: dict[str, list[str]]
+
+
+class FieldInfo(Struct, frozen=True):
+    """A field that can be filtered, faceted and sorted."""
+
+    name: str
+    kind: FieldKind
+    core: bool
+
+
+class Fields(Struct, frozen=True):
+    """The declared fields of the live generation, core fields first."""
+
+    fields: list[FieldInfo]
+
+
+class Promoted(Struct, frozen=True):
+    """The generation that is live now."""
+
+    live: str
+
+
+class Live(Struct, frozen=True):
+    """The process runs."""
+
+    status: Literal["live"] = "live"
+
+
+class ShopHealth(Struct, frozen=True):
+    """One shop's readiness; ``problems`` lists what is off or degraded."""
+
+    ready: bool
+    generation: str
+    products: int
+    encoders: dict[str, str]
+    problems: tuple[str, ...]
+
+
+class Readiness(Struct, frozen=True):
+    """Ready when every shop is; answered with 503 otherwise."""
+
+    ready: bool
+    shops: dict[str, ShopHealth]
+
+
+class Problem(Struct, frozen=True, omit_defaults=True):
+    """An error by RFC 9457. ``type`` is stable; ``detail`` says what is wrong and what helps;
+    ``field`` names the offending input; ``request_id`` finds the entry in the server's log."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str = ""
+    errors: list[dict[str, str]] = []
+    request_id: str = ""

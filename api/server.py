@@ -1,0 +1,120 @@
+"""Runs the HTTP server of one or more shops, one server per data folder."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+import socket
+import threading
+import webbrowser
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+import uvicorn
+
+from engine.core import Engine
+from engine.errors import EntrepotError, StoreLocked
+from engine.settings import Settings
+
+from .app import create_app
+from .running import LOCK_FILE, Running, forget, publish, read
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 10
+"""How long requests under way may take after SIGTERM."""
+
+
+def serve(shops: Sequence[Settings], *, host: str | None, port: int | None, browser: bool) -> None:
+    """Serve until SIGINT or SIGTERM, then finish what has begun and close the engines.
+
+    Raises:
+        StoreLocked: another server holds a data folder; the message names it.
+    """
+    server = shops[0].server
+    signal.signal(signal.SIGTERM, _stop)
+    with ExitStack() as stack:
+        for settings in shops:
+            stack.enter_context(_hold(settings.data_path))
+        engines = {s.shop: stack.enter_context(Engine.open(s)) for s in shops}
+        listener = stack.enter_context(
+            _listen(host or server.host, server.port if port is None else port)
+        )
+        url = _url(listener)
+        for settings in shops:
+            publish(settings.data_path, Running(url, os.getpid()))
+            stack.callback(forget, settings.data_path)
+        _announce(url, engines, browser)
+        _run(engines, listener, shops[0].log_level)
+
+
+def _run(engines: dict[str, Engine], listener: socket.socket, log_level: str) -> None:
+    config = uvicorn.Config(
+        create_app(engines),
+        log_level="warning" if log_level == "info" else log_level,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:  # uvicorn raises the signal again once it has shut down
+        log.info("interrupted")
+
+
+@contextmanager
+def _hold(folder: Path) -> Iterator[None]:
+    """Hold the data folder for this process; the lock goes with the process, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            other = read(folder)
+            holder = f" ({other.url}, process {other.pid})" if other else ""
+            raise StoreLocked(
+                f"another server holds the data folder {folder}{holder}; stop it, or give this "
+                "one a folder of its own with data_dir (ENTREPOT_DATA_DIR)"
+            ) from error
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=512)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise EntrepotError(
+            f"cannot listen on {host}:{port}: {reason}; choose another with --host and --port"
+        ) from error
+
+
+def _url(listener: socket.socket) -> str:
+    """Where a client on this machine reaches the server."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _announce(url: str, engines: dict[str, Engine], browser: bool) -> None:
+    for key, engine in engines.items():
+        health = engine.health()
+        state = f"{health.products:,} products" if health.ready else "; ".join(health.problems)
+        click.echo(f"{key}: {state}")
+    click.echo(f"Entrepot answers at {url}  (Ctrl+C stops it)")
+    if browser:
+        threading.Timer(0.5, webbrowser.open, (url,)).start()
+
+
+def _stop(signum: int, frame: FrameType | None) -> NoReturn:
+    """SIGTERM outside of uvicorn, which handles it while it serves: leave by way of the
+    context managers. 143 is what the shell reports for it."""
+    raise SystemExit(0)
