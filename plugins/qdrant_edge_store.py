@@ -26,6 +26,7 @@ from .qdrant_common import (
     check_points,
     check_query,
     chunks,
+    index_of,
     point_id,
     ranked,
     threshold,
@@ -162,11 +163,9 @@ class EdgeStore:
         types = q.PayloadSchemaType
         with self._lock:
             for name in schema.names():
-                kind = schema.kind(name) or FieldKind.KEYWORD
-                type = (
-                    q.PayloadSchemaType.Float if kind == "number" else q.PayloadSchemaType.Keyword
-                )
-                self._update(UpdateOperation.create_field_index(index_path(name, kind), type))
+                path, is_number = index_of(name, schema)
+                type = types.Float if is_number else types.Keyword
+                self._update(UpdateOperation.create_field_index(path, type))
             with vendor(self._folder):
                 self._shard.optimize()
                 self._shard.flush()
