@@ -13,14 +13,15 @@ from engine.manager import PluginManager
 from engine.settings import PluginSettings, load_settings
 
 COMMANDS = {
-    "demo": "api.cli_demo",
-    "generations": "api.cli_generations",
-    "index": "api.cli_index",
-    "plugins": "api.cli_plugins",
-    "search": "api.cli_search",
-    "serve": "api.cli_serve",
+    "demo": "Index the shipped demo shop and serve it.",
+    "generations": "List, promote, roll back and drop builds of the index.",
+    "index": "Index a catalogue and make it live.",
+    "plugins": "Look at the installed plugins.",
+    "search": "Search for TEXT, for a photo, or for both.",
+    "serve": "Serve the API and the web page until interrupted.",
 }
-"""Each module holds its command as ``command``."""
+"""Our commands; ``api.cli_<name>`` holds each as ``command``. Their help stands here so that
+``entrepot --help`` need not import what serving needs."""
 
 USAGE = (InvalidRequest, InvalidSettings)
 """Errors of what the user gave (exit status 2); all others end with 1."""
@@ -42,18 +43,29 @@ class Commands(click.Group):
     """Our commands and those that plugins registered."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*COMMANDS, *_plugins().names("commands")})
+        return sorted({*COMMANDS, *_plugins(ctx).names("commands")})
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [
+            (name, COMMANDS.get(name) or self._help(ctx, name)) for name in self.list_commands(ctx)
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
-            return cast(click.Command, importlib.import_module(COMMANDS[cmd_name]).command)
-        manager = _plugins()
+            return cast(click.Command, importlib.import_module(f"api.cli_{cmd_name}").command)
+        manager = _plugins(ctx)
         if cmd_name not in manager.names("commands"):
             return None
         try:
             return cast(click.Command, manager.create("commands", cmd_name))
         except Exception as error:  # a broken plugin must not break the others' help
             return _broken(cmd_name, error)
+
+    def _help(self, ctx: click.Context, name: str) -> str:
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str() if command else ""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -71,13 +83,16 @@ def main(debug: bool) -> None:
     """Entrepot: product search by words, photos, or both."""
 
 
-def _plugins() -> PluginManager:
+def _plugins(ctx: click.Context) -> PluginManager:
     """Plugins by the settings here; a wrong settings file is the chosen command's to report."""
+    if isinstance(ctx.obj, PluginManager):
+        return ctx.obj
     try:
         settings = load_settings(env=os.environ).plugins
     except InvalidSettings:
         settings = PluginSettings()
-    return PluginManager(settings)
+    manager = ctx.obj = PluginManager(settings)
+    return manager
 
 
 def _broken(name: str, error: Exception) -> click.Command:

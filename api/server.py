@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Iterator, Sequence
@@ -110,11 +111,18 @@ def _announce(url: str, engines: dict[str, Engine], browser: bool) -> None:
         state = f"{health.products:,} products" if health.ready else "; ".join(health.problems)
         click.echo(f"{key}: {state}")
     click.echo(f"Entrepot answers at {url}  (Ctrl+C stops it)")
-    if browser:
-        threading.Timer(0.5, webbrowser.open, (url,)).start()
+    if browser and _has_screen():
+        opener = threading.Timer(0.5, webbrowser.open, (url,))
+        opener.daemon = True
+        opener.start()
+
+
+def _has_screen() -> bool:
+    """Without one, ``webbrowser`` would start a text browser in this terminal."""
+    return sys.platform == "darwin" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))
 
 
 def _stop(signum: int, frame: FrameType | None) -> NoReturn:
     """SIGTERM outside of uvicorn, which handles it while it serves: leave by way of the
-    context managers. 143 is what the shell reports for it."""
+    context managers."""
     raise SystemExit(0)

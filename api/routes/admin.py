@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from litestar import get, post
+from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
@@ -68,4 +68,15 @@ async def rollback(shop: NamedDependency[Shop]) -> Promoted:
     return Promoted(await shop.workers.write(shop.engine.rollback))
 
 
-HANDLERS = [plugins, fields, generations, promote, rollback]
+@delete(
+    "/v1/generations/{name:str}",
+    guards=[may_write],
+    tags=TAGS,
+    operation_id="dropGeneration",
+)
+async def drop(name: FromPath[str], shop: NamedDependency[Shop]) -> None:
+    """Delete a generation that is not live."""
+    await shop.workers.write(shop.engine.drop, name)
+
+
+HANDLERS = [plugins, fields, generations, promote, rollback, drop]

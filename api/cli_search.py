@@ -1,0 +1,110 @@
+"""``entrepot search``: one search from the terminal."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from engine.core import Engine
+from engine.errors import InvalidFilter, InvalidImage
+from engine.schema import IndexSchema
+from engine.settings import Settings
+from engine.types import SearchResponse
+
+from .cli_common import config_option, settings_from
+from .convert import filters_from_pairs, read_picture, to_request, with_image_urls
+from .remote import call, declared_fields
+from .running import find_server
+from .schemas import SearchBody
+
+
+@click.command("search")
+@click.argument("text", default="")
+@click.option("--image", type=click.Path(path_type=Path), help="A photo to search by.")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Repeatable: color=red, price.lte=50, brand.not=Acme.",
+)
+@click.option("--limit", default=10, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the whole answer as JSON.")
+@config_option
+def command(
+    text: str,
+    image: Path | None,
+    filters: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+    config: Path | None,
+) -> None:
+    """Search for TEXT, for a photo, or for both.
+
+    With neither, lists products.
+
+    Asks the running server; without one, opens the index itself.
+    """
+    settings = settings_from(config)
+    body = SearchBody(
+        text=text or None, image=_base64(image) if image else None, filters={}, limit=limit
+    )
+    answer = _search(settings, body, [_pair(item) for item in filters])
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(answer)))
+    else:
+        _print(answer)
+
+
+def _search(
+    settings: Settings, body: SearchBody, pairs: Sequence[tuple[str, str]]
+) -> SearchResponse:
+    if client := find_server(settings):
+        with client:
+            body = _filtered(body, pairs, declared_fields(client) if pairs else IndexSchema())
+            answer = call(client, "POST", "/v1/search", body)
+        return msgspec.json.decode(answer, type=SearchResponse)
+    with Engine.open(settings) as engine:
+        body = _filtered(body, pairs, engine.schema)
+        picture = read_picture(body, None, settings)
+        return with_image_urls(engine.search(to_request(body, picture)), "", None)
+
+
+def _filtered(
+    body: SearchBody, pairs: Sequence[tuple[str, str]], schema: IndexSchema
+) -> SearchBody:
+    return msgspec.structs.replace(body, filters=filters_from_pairs(pairs, schema))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise InvalidFilter(f"--filter {text!r}: write FIELD=VALUE", field="filters")
+    return name, value
+
+
+def _base64(path: Path) -> str:
+    try:
+        return base64.b64encode(path.read_bytes()).decode()
+    except OSError as error:
+        raise InvalidImage(f"--image: cannot read {path}: {error.strerror}") from error
+
+
+def _print(answer: SearchResponse) -> None:
+    table = Table("", "id", "title", "price", "score", box=None)
+    for place, hit in enumerate(answer.hits, 1):
+        product = hit.product
+        price = product.get("price")
+        shown = "" if price is None else f"{price:g} {product.get('currency', '')}".strip()
+        table.add_row(str(place), hit.id, str(product.get("title", "")), shown, f"{hit.score:.4f}")
+    console = Console()
+    console.print(table)
+    console.print(f"{len(answer.hits)} of {answer.total:,}, {answer.took_ms:.1f} ms", style="dim")
+    for item in answer.degraded:
+        console.print(f"degraded: {item.component}: {item.reason}", style="yellow")

@@ -1,0 +1,46 @@
+"""A running server's answers, for the commands that talk to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import msgspec
+
+from engine.errors import EntrepotError, InvalidRequest
+from engine.schema import CORE_FIELDS, IndexSchema
+
+from .schemas import Fields, Problem
+
+
+def call(client: httpx.Client, method: str, path: str, body: Any = None) -> bytes:
+    """The answer's body.
+
+    Raises:
+        InvalidRequest, EntrepotError: what the server said was wrong, in its words.
+    """
+    content = None if body is None else msgspec.json.encode(body)
+    headers = {} if body is None else {"Content-Type": "application/json"}
+    try:
+        response = client.request(method, path, content=content, headers=headers)
+    except httpx.HTTPError as error:
+        raise EntrepotError(f"the server at {client.base_url} does not answer: {error}") from error
+    if response.is_success:
+        return response.content
+    problem = _problem(response)
+    kind = InvalidRequest if problem.status == 400 else EntrepotError
+    raise kind(problem.detail, field=problem.field or None)
+
+
+def declared_fields(client: httpx.Client) -> IndexSchema:
+    """The server's schema."""
+    found = msgspec.json.decode(call(client, "GET", "/v1/fields"), type=Fields)
+    return IndexSchema({f.name: f.kind for f in found.fields if f.name not in CORE_FIELDS})
+
+
+def _problem(response: httpx.Response) -> Problem:
+    try:
+        return msgspec.json.decode(response.content, type=Problem)
+    except msgspec.MsgspecError:
+        detail = f"the server answered {response.status_code} {response.reason_phrase}"
+        return Problem("about:blank", response.reason_phrase, response.status_code, detail)
