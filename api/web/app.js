@@ -1,0 +1,263 @@
+/**
+ * The page's one state, and what happens when it changes: address, search, drawing.
+ *
+ * @typedef {import("./state.js").State} State
+ * @typedef {import("./api.js").Answer} Answer
+ */
+import { declaredFields, PAGE_SIZE, Problem, product, search, WINDOW, widerFacets } from "./api.js";
+import { askCrop, initCrop } from "./crop.js";
+import { $, h } from "./dom.js";
+import { closeDialogs, initDialogs, openDrawer } from "./drawer.js";
+import { explanationView } from "./explain.js";
+import { facetGroups, filterChips } from "./facets.js";
+import { cropped, listenForPhotos, readPhoto, recall } from "./photo.js";
+import { productView } from "./product.js";
+import { drawQueryBar, drawWeight } from "./querybar.js";
+import * as results from "./results.js";
+import { EMPTY, hasQuery, parse, serialize } from "./state.js";
+import { t, translatePage } from "./strings.js";
+
+const TYPING_PAUSE = 220;
+
+/** @type {State} */
+let state = EMPTY;
+/** @type {Answer | null} what is drawn, with all pages shown so far */
+let answer = null;
+/** Ends the search under way when a newer one starts. */
+let running = new AbortController();
+/** Whether the history's last entry is a query that is still being typed. */
+let typing = false;
+/** @type {Record<string, string>} */
+let fields = {};
+/** @type {Map<string, Record<string, any>>} products seen, for chips */
+const known = new Map();
+/** @type {Map<string, Answer>} answers by history entry: back is instant and keeps its place */
+const visited = new Map();
+
+const actions = {
+  onopen: (hit) => showProduct(hit),
+  onsimilar: (hit) => go({ ...EMPTY, like: [hit.id] }),
+  onwhy: (hit) => showExplanation(hit),
+  similarLink: (hit) => location.pathname + serialize({ ...EMPTY, like: [hit.id] }),
+};
+const ways = {
+  onclearfilters: () => go({ filters: {} }),
+  onbrowse: () => go(EMPTY),
+};
+
+/**
+ * Change the state, record it in the history, and search.
+ *
+ * @param {Partial<State>} change
+ * @param {{ replace?: boolean }} [options]
+ */
+function go(change, { replace = false } = {}) {
+  state = { ...state, ...change };
+  const entry = { photo: state.photo?.key ?? null, key: `${Date.now()}-${history.length}` };
+  const address = location.pathname + serialize(state);
+  if (replace) history.replaceState(entry, "", address);
+  else history.pushState(entry, "", address);
+  typing = false;
+  drawState();
+  if (!replace) scrollTo({ top: 0, behavior: "instant" });
+  return run();
+}
+
+async function run() {
+  running.abort();
+  running = new AbortController();
+  const { signal } = running;
+  const names = Object.keys(fields);
+  results.drawBusy(true);
+  try {
+    const [found, wider] = await Promise.all([
+      search(state, { facets: names, signal }),
+      widerFacets(state, names, signal),
+    ]);
+    show({ ...found, facets: { ...found.facets, ...wider } });
+  } catch (error) {
+    if (signal.aborted) return;
+    answer = null;
+    results.drawError(error, run);
+  }
+  if (!signal.aborted) results.drawBusy(false);
+}
+
+function show(found) {
+  answer = found;
+  remember();
+  for (const hit of found.hits) known.set(hit.id, hit.product);
+  results.drawResults(found, state, actions, ways);
+  drawFacets(found.facets);
+}
+
+function remember() {
+  if (history.state?.key && answer) visited.set(history.state.key, answer);
+  if (visited.size > 30) visited.delete(visited.keys().next().value);
+}
+
+async function showMore() {
+  const { signal } = running;
+  const shown = answer.hits.length;
+  const limit = Math.min(PAGE_SIZE, WINDOW - shown);
+  results.drawBusy(true);
+  try {
+    const page = await search(state, { offset: shown, limit, signal });
+    answer = { ...answer, hits: [...answer.hits, ...page.hits] };
+    remember();
+    results.drawFurther(answer, page, actions);
+  } catch (error) {
+    if (!signal.aborted) results.drawError(error, run);
+  }
+  if (!signal.aborted) results.drawBusy(false);
+}
+
+/** Everything that follows from the state alone, before any answer. */
+function drawState() {
+  if ($("q").value.trim() !== state.q.trim()) $("q").value = state.q;
+  document.title = [state.q.trim(), "Entrepot"].filter(Boolean).join(" – ");
+  document.body.classList.toggle("asked", hasQuery(state));
+  drawQueryBar(state, known, {
+    onremovephoto: () => go({ photo: null }),
+    oncrop: cropPhoto,
+    onremovelike: (id) => go({ like: state.like.filter((other) => other !== id) }),
+  });
+  results.drawSort(fields, state);
+  $("chips").replaceChildren(...filterChips(state, (filters) => go({ filters })));
+  void learnLiked();
+}
+
+function drawFacets(facets) {
+  const focused = document.activeElement?.id;
+  const groups = facetGroups(facets, state, (filters) => go({ filters }));
+  $("facets").replaceChildren(...groups);
+  if (focused?.startsWith("facet-")) $(focused)?.focus({ preventScroll: true });
+  const active = Object.keys(state.filters).length;
+  $("filters-label").textContent = active ? t("filtersCount", { n: active }) : t("filters");
+  $("panel-done").textContent = t("showResults", { n: answer?.total ?? 0 });
+}
+
+/** Titles and photos of the `like` products that a link names but no result has shown. */
+async function learnLiked() {
+  const unknown = state.like.filter((id) => !known.has(id));
+  for (const id of unknown) {
+    known.set(id, { title: id });
+    const found = await product(id).catch(() => null);
+    if (found) known.set(id, found);
+  }
+  if (unknown.length) drawState();
+}
+
+async function showProduct(hit) {
+  openDrawer(hit.product.title, ...productView(hit.product));
+  const whole = await product(hit.id).catch(() => null);
+  const still = $("drawer").open && $("drawer-title").textContent === hit.product.title;
+  if (whole && still) openDrawer(hit.product.title, ...productView(whole));
+}
+
+function showExplanation(hit) {
+  const place = answer.hits.indexOf(hit) + 1;
+  const title = h("p", { class: "of", dir: "auto" }, hit.product.title);
+  openDrawer(t("explainTitle"), title, ...explanationView(hit, place, answer, state));
+}
+
+async function addPhoto(file) {
+  closeDialogs();
+  if (file.type && !file.type.startsWith("image/")) {
+    results.drawError(new Problem(0, t("notAPhoto", { name: file.name })), run);
+    return;
+  }
+  const photo = await readPhoto(file);
+  await go({ photo, like: [] });
+}
+
+async function cropPhoto() {
+  const box = await askCrop(state.photo);
+  if (box !== undefined) await go({ photo: cropped(state.photo, box) });
+}
+
+/** The filters are in the side panel where there is room, else in a dialog. */
+function placeFacets(wide) {
+  $("panel").close();
+  $(wide ? "side" : "panel-body").append($("facets"));
+}
+
+function listen() {
+  $("search").addEventListener("submit", (event) => {
+    event.preventDefault();
+    clearTimeout(pause);
+    if ($("q").value !== state.q) go({ q: $("q").value }, { replace: typing });
+    typing = false;
+  });
+  $("q").addEventListener("input", onType);
+  $("q").addEventListener("compositionend", onType);
+  $("sort").addEventListener("change", () => {
+    const [field, order] = $("sort").value.split(":");
+    go({ sort: field ? { field, order } : null });
+  });
+  $("weight").addEventListener("input", () => drawWeight(Number($("weight").value)));
+  $("weight").addEventListener("change", () => go({ weight: Number($("weight").value) }, { replace: true }));
+  $("more").addEventListener("click", showMore);
+  $("pick").addEventListener("click", () => $("file").click());
+  $("shoot").addEventListener("click", () => $("camera").click());
+  $("filters-open").addEventListener("click", () => $("panel").showModal());
+  $("home").addEventListener("click", (event) => {
+    event.preventDefault();
+    go(EMPTY);
+  });
+  document.addEventListener("keydown", onKey);
+  addEventListener("popstate", restore);
+  const wide = matchMedia("(min-width: 60rem)");
+  wide.addEventListener("change", () => placeFacets(wide.matches));
+  placeFacets(wide.matches);
+}
+
+let pause = 0;
+
+/** Search while typing; all of one word's typing is one step in the history. */
+function onType(event) {
+  clearTimeout(pause);
+  if (event.isComposing) return;
+  pause = setTimeout(async () => {
+    if ($("q").value.trim() === state.q.trim()) return;
+    const searching = go({ q: $("q").value }, { replace: typing });
+    typing = true;
+    await searching;
+  }, TYPING_PAUSE);
+}
+
+function onKey(event) {
+  const field = event.target instanceof Element && event.target.closest("input, textarea, select");
+  if (event.key !== "/" || field || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (document.querySelector("dialog[open]")) return;
+  event.preventDefault();
+  $("q").focus();
+  $("q").select();
+}
+
+/** Show what the address says: at start, and on back and forward. */
+function restore() {
+  closeDialogs();
+  typing = false;
+  state = { ...parse(location.search), photo: recall(history.state?.photo) };
+  drawState();
+  const before = visited.get(history.state?.key);
+  if (!before) return run();
+  running.abort();
+  results.drawBusy(false);
+  show(before);
+}
+
+async function start() {
+  translatePage(document);
+  initDialogs();
+  initCrop();
+  listen();
+  listenForPhotos({ overlay: $("drop"), inputs: [$("file"), $("camera")], onfile: addPhoto });
+  results.drawPlaceholders();
+  history.replaceState({ photo: null, ...history.state, key: `${Date.now()}` }, "");
+  fields = await declaredFields().catch(() => ({}));
+  await restore();
+}
+
+start();

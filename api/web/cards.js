@@ -1,0 +1,129 @@
+/**
+ * Result cards and their placeholders.
+ *
+ * @typedef {import("./api.js").Hit} Hit
+ * @typedef {object} CardActions
+ * @property {(hit: Hit) => void} onopen
+ * @property {(hit: Hit) => void} onsimilar
+ * @property {(hit: Hit) => void} onwhy
+ * @property {(hit: Hit) => string} similarLink
+ */
+import { h, highlighted, icon } from "./dom.js";
+import { money, valueName } from "./format.js";
+import { t } from "./strings.js";
+
+/**
+ * @param {Hit} hit
+ * @param {CardActions} actions
+ * @returns {HTMLElement} a list item
+ */
+export function card(hit, actions) {
+  const { product } = hit;
+  return h(
+    "li",
+    { class: "card", "data-id": hit.id },
+    h(
+      "div",
+      { class: "shot" },
+      photo(product.image_urls?.[0], product.title),
+      product.in_stock === false && h("span", { class: "badge" }, t("outOfStock")),
+    ),
+    h(
+      "div",
+      { class: "facts" },
+      h("p", { class: "kind" }, product.brand || categoryName(product.category)),
+      h("h3", { class: "name" }, opener(hit, actions)),
+      price(product),
+      buttons(hit, actions),
+    ),
+  );
+}
+
+function opener(hit, actions) {
+  const title = hit.highlights?.title;
+  return h(
+    "button",
+    { type: "button", class: "open", onclick: () => actions.onopen(hit) },
+    h("bdi", {}, ...(title ? highlighted(title) : [hit.product.title])),
+  );
+}
+
+function buttons(hit, actions) {
+  const { title } = hit.product;
+  const follow = (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return; // a new tab or window
+    event.preventDefault();
+    actions.onsimilar(hit);
+  };
+  const similar = {
+    class: "small",
+    href: actions.similarLink(hit),
+    "aria-label": t("similarTo", { title }),
+    "data-action": "similar",
+    onclick: follow,
+  };
+  const why = {
+    type: "button",
+    class: "small",
+    "aria-label": t("whyThis", { title }),
+    "data-action": "why",
+    onclick: () => actions.onwhy(hit),
+  };
+  return h(
+    "div",
+    { class: "actions" },
+    h("a", similar, icon("similar"), t("similar")),
+    h("button", why, t("why")),
+  );
+}
+
+/**
+ * A product's photo in a box of fixed shape; a quiet mark where there is none or it fails.
+ *
+ * @param {string | undefined} url
+ * @param {string} alt
+ * @param {boolean} [eager]
+ * @returns {HTMLElement}
+ */
+export function photo(url, alt, eager = false) {
+  const none = () => h("span", { class: "no-photo", role: "img", "aria-label": t("noPhoto") }, icon("image"));
+  if (!url) return none();
+  const loading = eager ? "eager" : "lazy";
+  const img = h("img", { src: url, alt, loading, decoding: "async", width: 400, height: 400 });
+  img.addEventListener("error", () => img.replaceWith(none()), { once: true });
+  return img;
+}
+
+/**
+ * @param {Record<string, any>} product
+ * @returns {HTMLElement | null}
+ */
+export function price(product) {
+  if (typeof product.price !== "number") return null;
+  return h("p", { class: "price" }, money(product.price, product.currency));
+}
+
+/**
+ * A category's last step, of its path.
+ *
+ * @param {string | string[] | undefined} category
+ */
+export function categoryName(category) {
+  const path = Array.isArray(category) ? category : category ? [category] : [];
+  return path.length ? valueName("category", path.at(-1)) : "";
+}
+
+/**
+ * @param {number} count
+ * @returns {HTMLElement[]}
+ */
+export function placeholders(count) {
+  const one = () =>
+    h(
+      "li",
+      { class: "card ghost", "aria-hidden": "true" },
+      h("div", { class: "shot" }),
+      h("div", { class: "facts" }, h("p", { class: "bone" }), h("p", { class: "bone short" })),
+    );
+  return Array.from({ length: count }, one);
+}

@@ -1,0 +1,161 @@
+/**
+ * Why a hit stands where it stands: each lane's part as a bar, what ranking changed, and all
+ * figures in a table.
+ *
+ * @typedef {import("./api.js").Answer} Answer
+ * @typedef {import("./api.js").Hit} Hit
+ * @typedef {import("./state.js").State} State
+ */
+import { h, svg } from "./dom.js";
+import { fieldName, number, percent, score } from "./format.js";
+import { has, t } from "./strings.js";
+
+/**
+ * @param {Hit} hit
+ * @param {number} place from 1
+ * @param {Answer} answer
+ * @param {State} state
+ * @returns {Node[]}
+ */
+export function explanationView(hit, place, answer, state) {
+  const lanes = Object.entries(hit.explain?.lanes ?? {});
+  lanes.sort(([, a], [, b]) => b.contribution - a.contribution);
+  const parts = [h("p", { class: "lead" }, ...summary(lanes, place, answer, state))];
+  if (lanes.length) {
+    parts.push(h("h3", {}, t("explainParts")), laneChart(lanes, hit.explain.fused));
+    parts.push(h("h3", {}, t("explainRankers")), rankerChart(hit.explain));
+    parts.push(disclosure(t("explainTable"), h("p", { class: "hint" }, t("explainTableHelp")), table(lanes, hit.explain)));
+  }
+  const read = planView(answer.plan);
+  if (read) parts.push(disclosure(t("explainQuery"), read));
+  parts.push(disclosure(t("explainTimings"), timingChart(answer)));
+  return parts;
+}
+
+/**
+ * A lane's name for readers; translated queries have lanes of their own (`text:fr`).
+ *
+ * @param {string} lane
+ * @returns {string}
+ */
+export function laneName(lane) {
+  const [kind, locale] = lane.split(":");
+  const name = has(`lane.${kind}`) ? t(`lane.${kind}`) : kind;
+  return locale ? t("lane.translated", { lane: name, locale }) : name;
+}
+
+function summary(lanes, place, answer, state) {
+  const where = t("explainPlace", { rank: place, total: answer.total });
+  const sorted = state.sort && t("explainSorted", { field: fieldName(state.sort.field) });
+  const reason = lanes.length
+    ? t("explainFirst", { lane: `“${laneName(lanes[0][0])}”` })
+    : !sorted && t("explainBrowse");
+  return [h("strong", {}, where), " ", [reason, sorted].filter(Boolean).join(" ")];
+}
+
+function laneChart(lanes, total) {
+  const widest = lanes[0][1].contribution;
+  return h(
+    "ul",
+    { class: "bars" },
+    ...lanes.map(([name, lane]) => {
+      const share = total ? lane.contribution / total : 0;
+      const figure = `${t("rank", { rank: lane.rank })} · ${percent(share)}`;
+      return barRow(laneName(name), figure, lane.contribution / widest, laneClass(name));
+    }),
+  );
+}
+
+const laneClass = (lane) => `lane-${lane.split(":")[0]}`;
+
+function barRow(label, value, part, kind) {
+  const bar = svg(
+    "svg",
+    { class: "meter", "aria-hidden": "true", width: "100%", height: 10 },
+    svg("rect", { class: "rail", width: "100%", height: 10, rx: 5 }),
+    svg("rect", { class: kind, width: `${Math.max(1.5, part * 100)}%`, height: 10, rx: 5 }),
+  );
+  return h("li", {}, h("span", {}, label), h("span", { class: "figure" }, value), bar);
+}
+
+function rankerChart({ rankers, fused }) {
+  const moved = Object.entries(rankers ?? {}).filter(([, delta]) => delta !== 0);
+  if (!moved.length) return h("p", { class: "hint" }, t("explainNoRankers"));
+  const widest = Math.max(fused, ...moved.map(([, delta]) => Math.abs(delta)));
+  return h("ul", { class: "bars" }, ...moved.map(([name, delta]) => deltaRow(name, delta, widest)));
+}
+
+/** A bar from the middle: to the end of the line it helped, to its start it hurt. */
+function deltaRow(name, delta, widest) {
+  const half = Math.max(1, (Math.abs(delta) / widest) * 50);
+  const bar = svg(
+    "svg",
+    { class: "meter", "aria-hidden": "true", width: "100%", height: 10 },
+    svg("rect", { class: "rail", width: "100%", height: 10, rx: 5 }),
+    svg("rect", {
+      class: delta > 0 ? "gain" : "loss",
+      x: `${delta > 0 ? 50 : 50 - half}%`,
+      width: `${half}%`,
+      height: 10,
+    }),
+    svg("rect", { class: "axis", x: "50%", width: 1, height: 10 }),
+  );
+  return h("li", {}, h("span", {}, fieldName(name)), h("span", { class: "figure" }, score(delta, true)), bar);
+}
+
+function table(lanes, { fused, rankers, score: final }) {
+  const head = ["colLane", "colRank", "colRaw", "colWeight", "colPart"];
+  const row = (label, cells, kind) =>
+    h("tr", { class: kind }, h("th", { scope: "row" }, label), ...cells.map((cell) => h("td", {}, cell)));
+  const sum = (label, value, kind) =>
+    h("tr", { class: kind }, h("th", { scope: "row", colspan: 4 }, label), h("td", {}, value));
+  const body = [
+    ...lanes.map(([name, lane]) =>
+      row(laneName(name), [
+        number(lane.rank),
+        score(lane.score),
+        score(lane.weight),
+        score(lane.contribution),
+      ]),
+    ),
+    sum(t("colSum"), score(fused), "sum"),
+    ...Object.entries(rankers ?? {}).map(([name, delta]) => sum(fieldName(name), score(delta, true))),
+    sum(t("colScore"), score(final), "sum"),
+  ];
+  return h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": t("explainTable") },
+    h(
+      "table",
+      {},
+      h("thead", {}, h("tr", {}, ...head.map((key) => h("th", { scope: "col" }, t(key))))),
+      h("tbody", {}, ...body),
+    ),
+  );
+}
+
+function planView(plan) {
+  if (!plan?.original) return null;
+  const rows = [[t("searchedFor"), plan.text]];
+  for (const [locale, text] of Object.entries(plan.translations ?? {})) rows.push([locale, text]);
+  if (plan.corrections?.length) rows.push([t("correctedTo"), plan.corrections.join(", ")]);
+  for (const span of plan.spans ?? []) rows.push([fieldName(span.label), span.value]);
+  if (Object.keys(plan.filters ?? {}).length) {
+    rows.push([t("understoodFilters"), JSON.stringify(plan.filters)]);
+  }
+  const items = rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { dir: "auto" }, value)]);
+  return h("dl", { class: "details" }, ...items);
+}
+
+function timingChart({ timings, took_ms: took }) {
+  const stages = Object.entries(timings ?? {}).filter(([, ms]) => ms > 0);
+  const longest = Math.max(...stages.map(([, ms]) => ms), 0.001);
+  const rows = stages.map(([stage, ms]) =>
+    barRow(fieldName(stage), t("took", { ms: number(ms, 1) }), ms / longest, "stage"),
+  );
+  return h("ul", { class: "bars", "aria-label": t("took", { ms: number(took, 1) }) }, ...rows);
+}
+
+function disclosure(title, ...content) {
+  return h("details", { class: "fold" }, h("summary", {}, title), ...content);
+}
