@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from api.cli import COMMANDS
 from engine import QueryPlan, RankingBatch, SearchRequest, hookspecs
 from engine.manager import PluginManager
 
@@ -51,6 +52,12 @@ def test_every_hook_has_a_heading() -> None:
     hooks = [name for name in vars(hookspecs) if name.startswith("register_")]
     headings = re.findall(r"^### (register_\w+)$", page("docs/plugins.md"), re.MULTILINE)
     assert sorted(headings) == sorted(hooks)
+
+
+def test_every_command_is_shown() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
+    missing = [name for name in COMMANDS if not re.search(rf"\bentrepot\s{name}\b", text)]
+    assert missing == []
 
 
 def test_every_decision_is_listed() -> None:
