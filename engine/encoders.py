@@ -6,13 +6,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from PIL.Image import Image
 
+from .errors import EncoderError
 from .protocols import Encoder, Role, Vectors
 from .types import EncoderInfo
 
@@ -54,28 +54,34 @@ class CachingEncoder:
 
     def _remember(self, rows: dict[str, Vectors]) -> None:
         with self._lock:
-            self._rows.update(rows)
+            # Copies: a row of a batch would keep the whole batch in memory.
+            self._rows.update((text, row.copy()) for text, row in rows.items())
             while len(self._rows) > self._size:
                 self._rows.popitem(last=False)
 
 
-class _Call(Struct):
+class _Call(Struct, eq=False):
     kind: Role | None  # None: images
     items: Sequence[str] | Sequence[Image]
-    result: Future[Vectors]
+    rows: Vectors | None = None
+    error: Exception | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.rows is not None or self.error is not None
 
 
 class BatchingEncoder:
     """Joins calls that arrive while the model is busy into one batch.
 
-    The first caller runs the model; whoever comes meanwhile waits and is served in the next
-    batch, so an idle encoder adds no latency. A failed batch is run again call by call:
-    only the guilty call fails.
+    An idle encoder runs a call at once. Those who come meanwhile wait; then one of them runs
+    all that wait as the next batch, so nobody serves others longer than himself. A failed
+    batch is run again call by call: only the guilty call fails.
     """
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._lock = threading.Lock()
+        self._turn = threading.Condition()
         self._waiting: list[_Call] = []
         self._busy = False
 
@@ -84,49 +90,59 @@ class BatchingEncoder:
         return self._encoder.info
 
     def encode_texts(self, texts: Sequence[str], role: Role) -> Vectors:
-        return self._submit(_Call(role, texts, Future()))
+        return self._submit(_Call(role, texts))
 
     def encode_images(self, images: Sequence[Image]) -> Vectors:
-        return self._submit(_Call(None, images, Future()))
+        return self._submit(_Call(None, images))
 
     def close(self) -> None:
         self._encoder.close()
 
     def _submit(self, call: _Call) -> Vectors:
-        with self._lock:
+        with self._turn:
             self._waiting.append(call)
-            leads = not self._busy
-            self._busy = True
-        if leads:
-            self._drain()
-        return call.result.result()
-
-    def _drain(self) -> None:
-        while True:
-            with self._lock:
-                calls, self._waiting = self._waiting, []
-                if not calls:
+            while self._busy and not call.done:
+                self._turn.wait()
+            if not call.done:
+                self._busy = True
+                batch, self._waiting = self._waiting, []
+        if not call.done:
+            try:
+                self._run_all(batch)
+            finally:
+                with self._turn:
                     self._busy = False
-                    return
-            kinds: tuple[Role | None, ...] = ("query", "document", None)
-            for kind in kinds:
-                if group := [call for call in calls if call.kind == kind]:
-                    self._run(kind, group)
+                    # Left undone only where this thread was interrupted: for the next one.
+                    self._waiting += [c for c in batch if not c.done and c is not call]
+                    self._turn.notify_all()
+        if call.error is not None:
+            raise call.error
+        assert call.rows is not None
+        return call.rows
+
+    def _run_all(self, calls: list[_Call]) -> None:
+        kinds: tuple[Role | None, ...] = ("query", "document", None)
+        for kind in kinds:
+            if group := [call for call in calls if call.kind == kind]:
+                self._run(kind, group)
 
     def _run(self, kind: Role | None, calls: list[_Call]) -> None:
+        items = [item for call in calls for item in call.items]
         try:
-            rows = self._encode(kind, [item for call in calls for item in call.items])
+            rows = self._encode(kind, items)
+            if len(rows) != len(items):
+                raise EncoderError(f"{len(rows)} embeddings for {len(items)} items")
         # Whatever the model raises belongs to the caller that caused it.
-        except BaseException as error:
+        except Exception as error:
             if len(calls) == 1:
-                calls[0].result.set_exception(error)
+                calls[0].error = error
                 return
             for call in calls:
                 self._run(kind, [call])
             return
         start = 0
         for call in calls:
-            call.result.set_result(rows[start : start + len(call.items)])
+            call.rows = rows[start : start + len(call.items)]
             start += len(call.items)
 
     def _encode(self, kind: Role | None, items: list[Any]) -> Vectors:

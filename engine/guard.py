@@ -32,6 +32,7 @@ class DaemonPool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
+        self._closed = False
 
     def run(self, function: Callable[[], T], timeout_s: float) -> T:
         """``function()`` on another thread; raises ``TimeoutError`` after ``timeout_s``."""
@@ -42,14 +43,16 @@ class DaemonPool:
         try:
             return result.result(timeout_s)
         finally:
-            if result.done():
-                with self._lock:
+            with self._lock:
+                if result.done() and not self._closed:
                     self._idle.append(worker)
-            else:
-                worker.tasks.put(None)
+                else:
+                    worker.tasks.put(None)
 
     def close(self) -> None:
+        """End the idle threads; a busy one ends with its call."""
         with self._lock:
+            self._closed = True
             for worker in self._idle:
                 worker.tasks.put(None)
             self._idle.clear()
@@ -68,9 +71,12 @@ class _Worker:
 def _settle(result: Future[T], function: Callable[[], T]) -> None:
     try:
         result.set_result(function())
-    # SystemExit and the like too: nothing a plugin raises may end the worker.
-    except BaseException as error:
+    except Exception as error:
         result.set_exception(error)
+    # SystemExit and the like: they may end neither the worker nor the caller, in whom a
+    # KeyboardInterrupt of its own must stay one.
+    except BaseException as error:
+        result.set_exception(PluginFailed(f"{type(error).__name__}: {error}"))
 
 
 class Guard:
@@ -108,7 +114,7 @@ class Guard:
         Raises:
             PluginFailed: overrun, any exception, a refused result, or an open breaker.
         """
-        self._admit()
+        trial = self._admit()
         try:
             result = self._pool.run(function, self._deadline_s)
             check(result)
@@ -117,20 +123,26 @@ class Guard:
             raise self._failed(
                 f"missed its deadline of {self._deadline_s * 1000:g} ms", opens=True
             ) from error
-        except BaseException as error:
+        except PluginFailed as error:
+            raise self._failed(str(error), opens=False) from error
+        except Exception as error:
             raise self._failed(f"{type(error).__name__}: {error}", opens=False) from error
         with self._lock:
-            self._failures, self._open_until, self._reason = 0, None, ""
+            # A call that began before the breaker opened says nothing against opening it.
+            if trial or self._open_until is None:
+                self._failures, self._open_until, self._reason = 0, None, ""
         return result
 
-    def _admit(self) -> None:
+    def _admit(self) -> bool:
+        """Whether this call is the trial of a half-open breaker."""
         with self._lock:
             if self._open_until is None:
-                return
+                return False
             if self._clock() < self._open_until:
                 raise PluginFailed(f"switched off for now: {self._reason}", field=self.name)
             # Half-open: this call is the trial, the others keep out until it has ended.
             self._open_until = self._clock() + self._recovery_s
+            return True
 
     def _failed(self, reason: str, *, opens: bool) -> PluginFailed:
         with self._lock:
