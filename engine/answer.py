@@ -71,15 +71,15 @@ def _facet(kind: FieldKind, column: Sequence[Any], most: int) -> FacetResult:
 def sort_ids(ids: Sequence[str], sort: SortBy, store: VectorStore) -> list[str]:
     """``ids`` by a declared field; missing values last, ties in the given order (Python's
     sort is stable in reverse as well)."""
-    require_field(sort.field, store.spec.schema, use="sort")
     values = dict(zip(ids, store.columns(ids, [sort.field])[sort.field], strict=True))
     present = [id for id in ids if values[id] is not None]
     present.sort(key=lambda id: _sort_key(values[id]), reverse=sort.order == "desc")
     return present + [id for id in ids if values[id] is None]
 
 
-def _sort_key(value: Any) -> Any:
-    return min(value) if isinstance(value, list) else value
+def _sort_key(value: Any) -> list[Any]:
+    """Lists are compared item by item, as stores sort them."""
+    return value if isinstance(value, list) else [value]
 
 
 class Explainer(Struct, frozen=True):

@@ -64,7 +64,7 @@ def require_field(name: str, schema: IndexSchema, *, use: str) -> FieldKind:
     if kind := schema.kind(name):
         return kind
     close = difflib.get_close_matches(name, schema.names(), n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; did you mean {close[0]!r}?" if close else "."
     declared = ", ".join(sorted(schema.names()))
     raise InvalidFilter(
         f"{use}: unknown field {name!r}{hint} Declared fields: {declared}", field=f"{use}.{name}"
@@ -119,11 +119,12 @@ def _value(name: str, item: Any, kind: FieldKind) -> Scalar:
 
 
 def _number(name: str, item: Any) -> float:
-    if isinstance(item, bool) or not isinstance(item, int | float) or not math.isfinite(item):
-        raise InvalidFilter(
-            f"filters.{name}: {item!r} is not a finite number", field=f"filters.{name}"
-        )
-    return float(item)
+    try:
+        if not isinstance(item, bool | str) and math.isfinite(number := float(item)):
+            return number
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise InvalidFilter(f"filters.{name}: {item!r} is not a finite number", field=f"filters.{name}")
 
 
 def matches(filter: Filter, product_id: str, values: Mapping[str, AttributeValue]) -> bool:

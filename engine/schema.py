@@ -6,8 +6,9 @@ the generation it describes, and used to refuse unknown fields with a helpful er
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -68,7 +69,7 @@ def field_values(product: Product, schema: IndexSchema) -> dict[str, AttributeVa
     if product.price is not None:
         values["price"] = float(product.price)
     if product.updated_at:
-        values["updated_at"] = datetime.fromisoformat(product.updated_at).timestamp()
+        values["updated_at"] = _seconds(product.updated_at)
     for name, kind in schema.attributes.items():
         if (value := coerce(product.attributes.get(name), kind)) is not None:
             values[name] = value
@@ -86,12 +87,21 @@ def coerce(value: Any, kind: FieldKind) -> AttributeValue | None:
     if isinstance(value, bool | list):
         return None
     try:
-        return float(value)
-    except ValueError:
+        number = float(value)
+    except (ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) else None
 
 
 def _keyword(value: str | float | bool) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else value
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _seconds(moment: str) -> float:
+    """Seconds since the epoch; a moment without an offset is in UTC."""
+    at = datetime.fromisoformat(moment)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

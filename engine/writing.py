@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Literal
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 from PIL.Image import Image
 
 from .documents import dense_text, make_point
-from .errors import EntrepotError
+from .errors import EncoderError, EntrepotError, InvalidProduct
 from .journal import Entry, Journal, StoredVectors
 from .live import Live
 from .protocols import Encoder, Point, Vectors, VectorStore
@@ -63,8 +65,8 @@ class Writer:
         self._since_checkpoint = 0
 
     def encode(self, items: Sequence[tuple[Product, list[Image]]]) -> list[Encoded | WriteResult]:
-        """Embed all items in batches; if a batch fails, item by item, and the guilty one's
-        failed result takes its place."""
+        """Check and embed all items in batches; if a batch fails, item by item, and the guilty
+        one's failed result takes its place. Nothing that could not be replayed gets further."""
         return [
             done
             for start in range(0, len(items), CHUNK)
@@ -75,8 +77,9 @@ class Writer:
         """Journal, then apply; one result per item, in order."""
         good = [item for item in encoded if isinstance(item, Encoded)]
         if good:
+            points = [self._point(item, live.store) for item in good]
             last = self._journal.append([self._entry(item) for item in good])
-            self._apply(live.store, [self._point(item, live.store) for item in good])
+            self._apply(live.store, points)
             self._applied(live.generation, last, len(good))
         schema = live.store.spec.schema
         return [_stored(item, schema) if isinstance(item, Encoded) else item for item in encoded]
@@ -113,18 +116,20 @@ class Writer:
         self, items: Sequence[tuple[Product, list[Image]]]
     ) -> list[Encoded | WriteResult]:
         try:
+            for product, _ in items:
+                _check_product(product)
             return list(self._embed(items))
         except Exception as error:
             if len(items) > 1:
                 return [done for item in items for done in self._encode_chunk([item])]
-            log.warning("product %r cannot be embedded", items[0][0].id, exc_info=True)
-            reason = str(error) if isinstance(error, EntrepotError) else type(error).__name__
-            return [WriteResult(items[0][0].id, "failed", f"cannot be embedded: {reason}")]
+            return [_failed(items[0][0], error)]
 
     def _embed(self, items: Sequence[tuple[Product, list[Image]]]) -> Iterator[Encoded]:
         texts = self._text.encode_texts([dense_text(product) for product, _ in items], "document")
         images = [image for _, photos in items for image in photos]
         rows = self._image.encode_images(images) if images else self._no_images()
+        if not (np.isfinite(texts).all() and np.isfinite(rows).all()):
+            raise EncoderError("the encoder gave an embedding that is not finite")
         start = 0
         for (product, photos), text in zip(items, texts, strict=True):
             yield Encoded(product, text, rows[start : start + len(photos)])
@@ -174,6 +179,25 @@ class Writer:
     def _apply(store: VectorStore, points: Sequence[Point]) -> None:
         for start in range(0, len(points), CHUNK):
             store.upsert(points[start : start + CHUNK])
+
+
+def _check_product(product: Product) -> None:
+    """Raises InvalidProduct. Constraints are checked when a product is decoded, but not when
+    one is made in Python."""
+    try:
+        msgspec.convert(msgspec.to_builtins(product), Product)
+        if product.updated_at:
+            datetime.fromisoformat(product.updated_at)
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
+        raise InvalidProduct(str(error)) from error
+
+
+def _failed(product: Product, error: Exception) -> WriteResult:
+    if isinstance(error, InvalidProduct):
+        return WriteResult(str(product.id), "failed", str(error))
+    log.warning("product %r cannot be embedded", product.id, exc_info=error)
+    reason = str(error) if isinstance(error, EntrepotError) else type(error).__name__
+    return WriteResult(product.id, "failed", f"cannot be embedded: {reason}")
 
 
 def _stored(item: Encoded, schema: IndexSchema) -> WriteResult:
