@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -14,7 +15,7 @@ from msgspec import Struct
 from PIL.Image import Image
 
 from .assembly import open_pipelines, open_stores, serving_encoders
-from .errors import IndexMismatch, InvalidImage, NoIndex, NotFound
+from .errors import IndexMismatch, InvalidImage, NoIndex, NotFound, StoreError
 from .filters import Filter
 from .guard import DaemonPool
 from .images import decode_image, read_local
@@ -32,6 +33,8 @@ from .writing import Writer, WriteResult
 log = logging.getLogger(__name__)
 
 JOURNAL_FILE = "journal.sqlite"
+DRAIN_S = 10.0
+"""How long a change of generation waits for the searches that still read the old one."""
 
 ImageLoader = Callable[[Product, str], list[Image]]
 """A product's photos, decoded; the second argument is the generation's ``image_root``."""
@@ -68,33 +71,42 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.manager = manager or PluginManager(settings.plugins)
-        self._pool = DaemonPool()
-        self._pipelines = open_pipelines(settings, self.manager, self._pool)
-        self._text, self._image = serving_encoders(settings, self.manager)
-        self._journal = Journal(settings.data_path / JOURNAL_FILE)
-        self._writer = Writer(
-            self._journal, self._text, self._image, load_images or self._local_images
-        )
-        self._stores = open_stores(settings, self.manager)
         self._slot = LiveSlot()
-        self._changing = threading.Lock()
-        if current := self._stores.current():
-            self._go_live(current)
+        self._promoting = threading.Lock()
+        self._changing = threading.Lock()  # taken inside the one above
+        self._refusal = ""
+        with ExitStack() as opened:
+            self._pool = DaemonPool()
+            opened.callback(self._pool.close)
+            self._pipelines = open_pipelines(settings, self.manager, self._pool)
+            self._text, self._image = serving_encoders(settings, self.manager)
+            opened.callback(self._image.close)
+            opened.callback(self._text.close)
+            self._journal = Journal(settings.data_path / JOURNAL_FILE)
+            opened.callback(self._journal.close)
+            self._writer = Writer(
+                self._journal, self._text, self._image, load_images or self._local_images
+            )
+            self._stores = open_stores(settings, self.manager)
+            opened.callback(self._stores.close)
+            if current := self._stores.current():
+                self._go_live(current)
+            self._opened = opened.pop_all()
 
     @classmethod
     def open(cls, settings: Settings | Path | str | None = None) -> Engine:
         """The engine of ``settings`` or of an ``entrepot.toml`` at a path.
 
-        Without an index it opens too, and answers searches with NoIndex until a generation
-        is promoted.
+        ``ENTREPOT_…`` variables overrule the file. Without an index it opens too: searches
+        raise NoIndex, or IndexMismatch where the live generation was made by another model,
+        until a generation is promoted.
 
         Raises:
             InvalidSettings, UnknownPlugin, InvalidModel: something is configured wrongly.
             StoreLocked: another process holds the embedded store.
-            IndexMismatch: the live generation was made by another model.
         """
         if not isinstance(settings, Settings):
-            settings = load_settings(Path(settings) if settings else None)
+            settings = load_settings(Path(settings) if settings else None, os.environ)
         return cls(settings)
 
     def search(self, request: SearchRequest) -> SearchResponse:
@@ -102,7 +114,8 @@ class Engine:
 
         Raises:
             InvalidRequest: by the field that is wrong. NotFound: an unknown ``like`` id.
-            NoIndex: nothing has been indexed. StoreError: the store failed.
+            NoIndex: nothing has been indexed. IndexMismatch: by another model only.
+            StoreError: the store failed.
         """
         validate_request(request, frozenset(self.settings.profiles))
         with self._live() as live:
@@ -123,9 +136,10 @@ class Engine:
         is under way. One bad item fails alone.
         """
         with self._live():
-            encoded = self._writer.encode(items)
-            with self._changing, self._live() as live:
-                return self._writer.put(encoded, live)
+            pass  # no index, no embedding; and embedding must not hold a generation open
+        encoded = self._writer.encode(items)
+        with self._changing, self._live() as live:
+            return self._writer.put(encoded, live)
 
     def delete(self, product_id: str) -> None:
         """Delete a product, as durably as :meth:`put`; raises NotFound."""
@@ -143,21 +157,22 @@ class Engine:
         Raises:
             NotFound: no such built generation. IndexMismatch: made by another model.
         """
-        with self._slot.lease() as live:
-            if live is not None and live.generation == generation:
-                return
-        store = self._open_checked(generation)
-        try:
-            self._writer.replay(generation, store)  # the bulk, while writes go on
-            with self._changing:
-                self._writer.replay(generation, store)
-                self._stores.promote(generation)
-                self._swap(generation, store)
-        except BaseException:
+        with self._promoting:
             with self._slot.lease() as live:
-                if live is None or live.store is not store:
-                    store.close()
-            raise
+                if live is not None and live.generation == generation:
+                    return
+            store = self._open_checked(generation)
+            try:
+                self._writer.replay(generation, store)  # the bulk, while writes go on
+                with self._changing:
+                    self._writer.replay(generation, store)
+                    self._writer.checkpoint(generation)
+                    self._stores.promote(generation)
+                    old_closed = self._swap(generation, store)
+            except BaseException:
+                store.close()
+                raise
+            old_closed.wait(DRAIN_S)  # so that it can be opened or dropped at once
 
     def rollback(self) -> str:
         """Promote the newest generation older than the live one; its name.
@@ -174,8 +189,9 @@ class Engine:
 
     def drop(self, generation: str) -> None:
         """Delete a generation that is not live."""
-        self._stores.drop(generation)
-        self._journal.forget(generation)
+        with self._promoting:
+            self._stores.drop(generation)
+            self._journal.forget(generation)
 
     def generations(self) -> list[GenerationStatus]:
         """Built generations, oldest first."""
@@ -207,24 +223,26 @@ class Engine:
             guards = [*pipeline.query_processors, *pipeline.rankers, *pipeline.arrangers]
             problems += [f"{g.name}: {g.open_reason}" for g, _ in guards if g.open_reason]
         encoders = {"text": self._text.info.name, "image": self._image.info.name}
+        generation, count, trouble = "", 0, self._refusal or "nothing is indexed yet"
         with self._slot.lease() as live:
-            if live is None:
-                return Health(False, "", 0, encoders, ("nothing is indexed yet", *problems))
-            count = live.store.count(Filter())
-            return Health(True, live.generation, count, encoders, tuple(dict.fromkeys(problems)))
+            if live is not None:
+                generation, trouble = live.generation, ""
+                try:
+                    count = live.store.count(Filter())
+                except StoreError as error:
+                    trouble = str(error)
+        found = tuple(dict.fromkeys([trouble, *problems] if trouble else problems))
+        return Health(not trouble, generation, count, encoders, found)
 
     def close(self) -> None:
         """Flush and release everything; searches after it raise NoIndex."""
-        with self._changing:
+        with self._promoting, self._changing:
             with self._slot.lease() as live:
                 if live is not None:
                     self._writer.checkpoint(live.generation)
-            self._slot.swap(None)
-            self._stores.close()
-            self._journal.close()
-            self._pool.close()
-            self._text.close()
-            self._image.close()
+            old_closed = self._slot.swap(None)
+        old_closed.wait(DRAIN_S)
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self
@@ -241,14 +259,22 @@ class Engine:
     @contextmanager
     def _live(self) -> Iterator[Live]:
         with self._slot.lease() as live:
+            if live is None and self._refusal:
+                raise IndexMismatch(self._refusal, field="generation")
             if live is None:
                 raise NoIndex("nothing is indexed yet: run `entrepot index`")
             yield live
 
     def _go_live(self, generation: str) -> None:
-        store = self._open_checked(generation)
+        try:
+            store = self._open_checked(generation)
+        except IndexMismatch as error:
+            log.error("%s", error)
+            self._refusal = str(error)
+            return
         try:
             self._writer.replay(generation, store)
+            self._writer.checkpoint(generation)
         except BaseException:
             store.close()
             raise
@@ -271,8 +297,11 @@ class Engine:
                 )
         return ""
 
-    def _swap(self, generation: str, store: VectorStore) -> None:
-        self._slot.swap(Live(generation, store, self._text, self._image, self._pipelines))
+    def _swap(self, generation: str, store: VectorStore) -> threading.Event:
+        """Serve ``generation`` from now on; the event is set when the old one has closed."""
+        self._refusal = ""
+        live = Live(generation, store, self._text, self._image, self._pipelines)
+        return self._slot.swap(live)
 
     def _local_images(self, product: Product, root: str) -> list[Image]:
         images: list[Image] = []

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from .errors import StoreError
 from .protocols import Vectors
 from .types import Product
 
@@ -26,6 +28,9 @@ CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, op TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS absorbed (generation TEXT PRIMARY KEY, seq INTEGER NOT NULL);
 """
+
+BUSY_S = 10.0
+"""How long to wait for another process that is writing."""
 
 
 class StoredVectors(Struct, frozen=True):
@@ -66,32 +71,42 @@ class Journal:
     """The journal of one shop; thread-safe, and readable by other processes meanwhile."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA busy_timeout = 10000")
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(
+                path, timeout=BUSY_S, check_same_thread=False, isolation_level=None
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"cannot open the journal {path}: {error}") from error
+        try:
+            with self._locked() as db:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = FULL")
+                db.executescript(_SCHEMA)
+        except StoreError:
+            self._db.close()
+            raise
 
     def append(self, entries: Sequence[Entry]) -> int:
         """Make ``entries`` durable in one transaction; the last one's sequence number."""
         rows = [(e.op, e.id, msgspec.msgpack.encode(_Body(e.product, e.vectors))) for e in entries]
-        with self._lock, self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT INTO entries (op, id, body) VALUES (?, ?, ?)", rows)
-            return self._last()
+        with self._locked() as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany("INSERT INTO entries (op, id, body) VALUES (?, ?, ?)", rows)
+            return _last(db)
 
     def last(self) -> int:
         """The newest sequence number; 0 before the first write."""
-        with self._lock:
-            return self._last()
+        with self._locked() as db:
+            return _last(db)
 
     def after(self, seq: int, batch: int = 256) -> Iterator[list[Entry]]:
         """Entries newer than ``seq``, oldest first, in batches."""
         while True:
-            with self._lock:
-                rows = self._db.execute(
+            with self._locked() as db:
+                rows = db.execute(
                     "SELECT seq, op, id, body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?",
                     (seq, batch),
                 ).fetchall()
@@ -102,31 +117,34 @@ class Journal:
 
     def absorbed(self, generation: str) -> int:
         """How far ``generation`` holds the entries; 0 if it never said."""
-        with self._lock:
-            row = self._db.execute(
+        with self._locked() as db:
+            row = db.execute(
                 "SELECT seq FROM absorbed WHERE generation = ?", (generation,)
             ).fetchone()
         return int(row[0]) if row else 0
 
     def set_absorbed(self, generation: str, seq: int) -> None:
         """Record that ``generation`` durably holds every entry up to ``seq``."""
-        with self._lock, self._db:
-            self._db.execute(
+        with self._locked() as db, db:
+            db.execute(
                 "INSERT INTO absorbed VALUES (?, ?) ON CONFLICT (generation) "
                 "DO UPDATE SET seq = excluded.seq",
                 (generation, seq),
             )
 
-    def forget(self, generation: str) -> None:
-        """The generation is gone: drop its mark, and the entries that all others hold.
+    def begin(self, generation: str) -> None:
+        """Call this before opening the catalogue that ``generation`` is built from: every
+        entry from now on is kept for it. Beginning again, to resume, changes nothing."""
+        with self._locked() as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("INSERT OR IGNORE INTO absorbed VALUES (?, ?)", (generation, _last(db)))
 
-        A builder marks its generation before it opens the catalogue, so entries that it
-        will need are kept while it runs.
-        """
-        with self._lock, self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("DELETE FROM absorbed WHERE generation = ?", (generation,))
-            self._db.execute(
+    def forget(self, generation: str) -> None:
+        """The generation is gone: drop its mark, and the entries that all others hold."""
+        with self._locked() as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("DELETE FROM absorbed WHERE generation = ?", (generation,))
+            db.execute(
                 "DELETE FROM entries WHERE seq <= (SELECT coalesce(min(seq), 0) FROM absorbed)"
             )
 
@@ -134,10 +152,20 @@ class Journal:
         with self._lock:
             self._db.close()
 
-    def _last(self) -> int:
-        # sqlite_sequence remembers the number even after its entry has been pruned.
-        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
-        return int(row[0]) if row else 0
+    @contextmanager
+    def _locked(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for one thread at a time; SQLite's errors become ours."""
+        with self._lock:
+            try:
+                yield self._db
+            except sqlite3.Error as error:
+                raise StoreError(f"the journal {self._path} failed: {error}") from error
+
+
+def _last(db: sqlite3.Connection) -> int:
+    # sqlite_sequence remembers the number even after its entry has been pruned.
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _entry(seq: int, op: Literal["put", "delete"], id: str, body: bytes) -> Entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 
 from .guard import Guard
 from .protocols import Arranger, Encoder, QueryProcessor, Ranker, VectorStore
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,16 @@ class _Slot:
     live: Live
     readers: int = 0
     retired: bool = False
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def close(self) -> None:
+        """Its users are done with it and have their answer: a failure is only logged."""
+        try:
+            self.live.store.close()
+        except Exception:
+            log.exception("generation %r did not close", self.live.generation)
+        finally:
+            self.closed.set()
 
 
 @dataclass(slots=True)
@@ -62,15 +75,19 @@ class LiveSlot:
                     slot.readers -= 1
                     done = slot.retired and slot.readers == 0
                 if done:
-                    slot.live.store.close()
+                    slot.close()
 
-    def swap(self, live: Live | None) -> None:
-        """Replace the bundle for every request that begins from now on."""
+    def swap(self, live: Live | None) -> threading.Event:
+        """Replace the bundle for every request that begins from now on; the event is set
+        when the old one has closed."""
         with self._lock:
             old, self._slot = self._slot, _Slot(live) if live else None
             if old is None:
-                return
+                nothing = threading.Event()
+                nothing.set()
+                return nothing
             old.retired = True
             done = old.readers == 0
         if done:
-            old.live.store.close()
+            old.close()
+        return old.closed
