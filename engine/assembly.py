@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from .encoders import BatchingEncoder, CachingEncoder
+from .errors import InvalidSettings
 from .guard import DaemonPool, Guard
+from .lanes import LANE_WEIGHTS
 from .live import Pipeline
 from .manager import PluginManager
 from .protocols import Encoder, VectorStores
@@ -61,6 +63,14 @@ def open_pipelines(
         }
         return Pipeline(**chosen, weights=profile.weights)  # type: ignore[arg-type]
 
+    for name, profile in settings.profiles.items():
+        for lane in profile.weights:
+            if lane.partition(":")[0] not in LANE_WEIGHTS:
+                raise InvalidSettings(
+                    f"profiles.{name}.weights: no lane {lane!r}; there are: "
+                    f"{', '.join(LANE_WEIGHTS)} (translated: text:es)",
+                    field=f"profiles.{name}.weights",
+                )
     return {name: pipeline(profile) for name, profile in settings.profiles.items()}
 
 

@@ -12,7 +12,8 @@ drown the words, while rank fusion weighs both as asked and shows each one's par
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from msgspec import Struct
@@ -22,8 +23,20 @@ from .live import Live
 from .protocols import Encoder, LaneQuery, Vectors, VectorStore
 from .types import Query, QueryPlan
 
-LANE_WEIGHTS: Mapping[str, float] = {"text": 1.0, "image": 1.0, "bm25": 1.0}
-"""Defaults by lane; every other lane weighs 1."""
+LANE_WEIGHTS: Mapping[str, float] = {
+    "text": 1.0,
+    "image": 1.0,
+    "bm25": 1.0,
+    "photo": 1.0,
+    "like_text": 1.0,
+    "like_image": 1.0,
+}
+"""Defaults of all lanes; a translated lane weighs what its own kind does."""
+_WORD_LANES = ("text", "image", "bm25")
+
+
+Weight = Callable[[str], float]
+"""A lane's fusion weight, by its name."""
 
 
 class Lanes(Struct, frozen=True):
@@ -47,46 +60,52 @@ def plan_lanes(query: Query, plan: QueryPlan, live: Live, base: Mapping[str, flo
     mixed = has_words and has_picture
     words = 1.0 - query.image_weight if mixed else 1.0
     pictures = query.image_weight if mixed else 1.0
+
+    def weight(lane: str) -> float:
+        kind = lane.partition(":")[0]
+        own = base.get(lane, base.get(kind, LANE_WEIGHTS[kind]))
+        return own * (words if kind in _WORD_LANES else pictures)
+
+    _require_products(query.like, live.store)
     queries: list[LaneQuery] = []
-    if has_words and words > 0:
-        queries += _word_lanes(plan, live)
-    if has_picture and pictures > 0:
-        queries += _picture_lanes(query, live)
-    weights = {
-        lane.name: _base(lane.name, base) * (words if _is_word_lane(lane.name) else pictures)
-        for lane in queries
-    }
-    kept = tuple(lane for lane in queries if weights[lane.name] > 0)
-    return Lanes(kept, weights)
+    if has_words:
+        queries += _word_lanes(plan, live, weight)
+    if has_picture:
+        queries += _picture_lanes(query, live, weight)
+    return Lanes(tuple(queries), {lane.name: weight(lane.name) for lane in queries})
 
 
-def _word_lanes(plan: QueryPlan, live: Live) -> Iterator[LaneQuery]:
+def _word_lanes(plan: QueryPlan, live: Live, weight: Weight) -> Iterator[LaneQuery]:
     text, image = live.text_encoder, live.image_encoder
     texts = {"": plan.text, **{f":{locale}": t for locale, t in plan.translations.items()}}
-    rows = text.encode_texts(list(texts.values()), "query")
-    for (suffix, words), row in zip(texts.items(), rows, strict=True):
-        yield LaneQuery(f"text{suffix}", "text", row, min_score=_floor(text, "text"))
-        yield LaneQuery(f"bm25{suffix}", "bm25", text=words)
-    if "image" in image.info.modalities:
+    dense = {suffix: words for suffix, words in texts.items() if weight(f"text{suffix}") > 0}
+    if dense:
+        rows = text.encode_texts(list(dense.values()), "query")
+        for suffix, row in zip(dense, rows, strict=True):
+            yield LaneQuery(f"text{suffix}", "text", row, min_score=_floor(text, "text"))
+    for suffix, words in texts.items():
+        if weight(f"bm25{suffix}") > 0:
+            yield LaneQuery(f"bm25{suffix}", "bm25", text=words)
+    if "image" in image.info.modalities and weight("image") > 0:
         joint = image.encode_texts([plan.text], "query")[0]
         yield LaneQuery("image", "image", joint, min_score=_floor(image, "text"))
 
 
-def _picture_lanes(query: Query, live: Live) -> Iterator[LaneQuery]:
-    if query.image is not None:
+def _picture_lanes(query: Query, live: Live, weight: Weight) -> Iterator[LaneQuery]:
+    if query.image is not None and weight("photo") > 0:
         row = live.image_encoder.encode_images([query.image])[0]
         floor = _floor(live.image_encoder, "image")
         yield LaneQuery("photo", "image", row, min_score=floor)
-    if query.like:
-        _require_products(query.like, live.store)
-        for using in ("text", "image"):
+    usings: tuple[Literal["text", "image"], ...] = ("text", "image")
+    for using in usings:
+        if query.like and weight(f"like_{using}") > 0:
             rows = [r for r in live.store.vectors(query.like, using) if len(r)]
             if rows:
                 yield LaneQuery(f"like_{using}", using, _mean(rows))
 
 
 def _require_products(ids: Sequence[str], store: VectorStore) -> None:
-    for id, product in zip(ids, store.get(ids), strict=True):
+    for id, product in zip(ids, store.get(ids) if ids else (), strict=True):
         if product is None:
             raise NotFound(f"like: no product {id!r}", field="like")
 
@@ -99,12 +118,3 @@ def _mean(rows: Sequence[Vectors]) -> Vectors:
 
 def _floor(encoder: Encoder, modality: str) -> float | None:
     return encoder.info.min_score.get(modality)
-
-
-def _is_word_lane(name: str) -> bool:
-    return name.partition(":")[0] in LANE_WEIGHTS
-
-
-def _base(name: str, overrides: Mapping[str, float]) -> float:
-    kind = name.partition(":")[0]
-    return overrides.get(name, overrides.get(kind, LANE_WEIGHTS.get(kind, 1.0)))

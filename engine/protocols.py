@@ -206,7 +206,8 @@ class QueryProcessor(Protocol):
 
 
 class RankingBatch(Struct, frozen=True):
-    """The rerank window as arrays, best first; n candidates.
+    """The rerank window as read-only arrays; n candidates, in fused order for every ranker,
+    best first for arrangers.
 
     ``scores`` float32 ``[n]`` is the ranking so far. ``lane_ranks`` int32 ``[n]`` per lane
     (0 = not found there), ``lane_scores`` float32 ``[n]`` (NaN = not found). ``columns``

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -15,6 +15,8 @@ from .live import Pipeline
 from .protocols import Arranger, Ranker, RankingBatch, Vectors, VectorStore
 from .types import Candidate, Degraded, QueryPlan, SearchRequest
 
+T = TypeVar("T", bound=np.generic)
+
 
 def rank(
     window: list[Candidate],
@@ -23,8 +25,8 @@ def rank(
     request: SearchRequest,
     store: VectorStore,
 ) -> tuple[list[Candidate], list[Degraded]]:
-    """The window in its new order. A ranker's change is recorded in ``Candidate.deltas``; a
-    plugin that fails leaves the ranking as it was."""
+    """The window in its new order; equal scores keep the fused order. A ranker's change is
+    recorded in ``Candidate.deltas``; a plugin that fails leaves the ranking as it was."""
     if not window or not (pipeline.rankers or pipeline.arrangers):
         return window, []
     degraded: list[Degraded] = []
@@ -35,15 +37,15 @@ def rank(
         except PluginFailed as error:
             degraded.append(Degraded(guard.name, str(error)))
             continue
-        scores = np.asarray(scores, dtype=np.float32)
+        scores = _frozen(np.array(scores, dtype=np.float32))
         for candidate, delta in zip(window, (scores - batch.scores).tolist(), strict=True):
             candidate.deltas[guard.name] = delta
         # Rankers see the window in one fixed order, so columns are fetched once for all.
         batch = msgspec.structs.replace(batch, scores=scores)
-    order = sorted(range(len(window)), key=lambda i: (-float(batch.scores[i]), window[i].id))
+    order = np.argsort(-batch.scores, kind="stable")
     window = [window[i] for i in order]
     if pipeline.arrangers:
-        window = _arrange(window, _take(batch, np.asarray(order)), pipeline, degraded)
+        window = _arrange(window, _take(batch, order), pipeline, degraded)
     return window, degraded
 
 
@@ -76,14 +78,14 @@ def _batch(
     ranks, scores = _lane_arrays(window)
     return RankingBatch(
         ids=ids,
-        scores=np.asarray([c.score for c in window], dtype=np.float32),
-        lane_ranks=ranks,
-        lane_scores=scores,
+        scores=_frozen(np.asarray([c.score for c in window], dtype=np.float32)),
+        lane_ranks={lane: _frozen(values) for lane, values in ranks.items()},
+        lane_scores={lane: _frozen(values) for lane, values in scores.items()},
         plan=plan,
         request=request,
         columns=store.columns(ids, fields) if fields else {},
         vectors={
-            using: _mean_rows(store.vectors(ids, using))
+            using: _frozen(_mean_rows(store.vectors(ids, using)))
             for using in ("text", "image")
             if any(using in p.required_vectors for p in plugins)
         },
@@ -107,12 +109,18 @@ def _take(batch: RankingBatch, indices: npt.NDArray[np.intp]) -> RankingBatch:
     return msgspec.structs.replace(
         batch,
         ids=[batch.ids[i] for i in indices],
-        scores=batch.scores[indices],
-        lane_ranks={lane: values[indices] for lane, values in batch.lane_ranks.items()},
-        lane_scores={lane: values[indices] for lane, values in batch.lane_scores.items()},
+        scores=_frozen(batch.scores[indices]),
+        lane_ranks={lane: _frozen(values[indices]) for lane, values in batch.lane_ranks.items()},
+        lane_scores={lane: _frozen(values[indices]) for lane, values in batch.lane_scores.items()},
         columns={name: [values[i] for i in indices] for name, values in batch.columns.items()},
-        vectors={using: rows[indices] for using, rows in batch.vectors.items()},
+        vectors={using: _frozen(rows[indices]) for using, rows in batch.vectors.items()},
     )
+
+
+def _frozen(array: npt.NDArray[T]) -> npt.NDArray[T]:
+    """Read-only: what one plugin writes, even after its deadline, must not reach the next."""
+    array.flags.writeable = False
+    return array
 
 
 def _mean_rows(rows: Sequence[Vectors]) -> Vectors:

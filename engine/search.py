@@ -13,6 +13,7 @@ from .lanes import Lanes, plan_lanes
 from .live import Live, Pipeline
 from .protocols import Scored
 from .ranking import rank
+from .schema import IndexSchema
 from .settings import SearchSettings
 from .types import (
     Candidate,
@@ -60,7 +61,9 @@ def _ranked(
 ) -> SearchResponse:
     watch = _Stopwatch()
     pipeline = live.pipelines[request.profile]
-    plan, degraded = understand(query.text or "", request.locale, pipeline.query_processors)
+    schema = live.store.spec.schema
+    _check_fields(request, schema)
+    plan, degraded = understand(query.text or "", request.locale, pipeline.query_processors, schema)
     if query.text is not None and not plan.text and query.image is None and not query.like:
         raise InvalidRequest("text: holds no searchable character", field="text")
     watch.lap("understand")
@@ -75,9 +78,7 @@ def _ranked(
     page, failed = _page(ranking, found, request, plan, live, pipeline, settings)
     watch.lap("rank")
     ids = [id for _, id in ranking]
-    facets = answer.facets_of(
-        request.facets, ids, live.store, live.store.spec.schema, settings.facet_values
-    )
+    facets = answer.facets_of(request.facets, ids, live.store, schema, settings.facet_values)
     return _respond(
         request, live, settings, watch, page, facets, len(ids), plan, lanes, degraded + failed
     )
@@ -112,6 +113,15 @@ def _page(
     return (window + candidates(tail, found))[start:end], degraded
 
 
+def _check_fields(request: SearchRequest, schema: IndexSchema) -> None:
+    """Refuse what is not declared before anything is spent on it."""
+    parse_filters(request.filters, schema)
+    for name in request.facets:
+        require_field(name, schema, use="facets")
+    if request.sort is not None:
+        require_field(request.sort.field, schema, use="sort")
+
+
 def _filter(request: SearchRequest, query: Query, plan: QueryPlan, live: Live) -> Filter:
     """The plan's filters and the request's; for the same field the request's win."""
     parsed = parse_filters({**plan.filters, **request.filters}, live.store.spec.schema)
@@ -123,8 +133,7 @@ def _browse(request: SearchRequest, live: Live, settings: SearchSettings) -> Sea
     watch = _Stopwatch()
     store, schema = live.store, live.store.spec.schema
     filter = parse_filters(request.filters, schema)
-    if request.sort is not None:
-        require_field(request.sort.field, schema, use="sort")
+    _check_fields(request, schema)
     ids = store.scroll(filter, request.limit, request.offset, request.sort)
     total = store.count(filter)
     watch.lap("retrieve")
