@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import warnings
+import struct
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import ImageTooLarge, InvalidImage
@@ -17,6 +18,8 @@ DRAFT_SIDE = 512
 """JPEGs are decoded at the smallest of Pillow's DCT scales that keeps both sides above this:
 no encoder here looks at more, and a 12-megapixel photo decodes about eight times faster."""
 
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error)
+"""What Pillow's decoders raise on damaged files."""
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 
@@ -35,12 +38,10 @@ def decode_image(data: bytes, limits: ImageSettings, *, field: str = "image") ->
             f"{field}: {len(data):,} bytes; the limit is {limits.max_bytes:,}", field=field
         )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # broken EXIF and the like; the picture decides
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-                _check_pixels(image, limits, field)
-                image.draft("RGB", (DRAFT_SIDE, DRAFT_SIDE))
-                return _upright_rgb(image)
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            _check_pixels(image, limits, field)
+            image.draft("RGB", (DRAFT_SIDE, DRAFT_SIDE))
+            return _upright_rgb(image)
     except UnidentifiedImageError as error:
         raise InvalidImage(
             f"{field}: not a picture; send {', '.join(_FORMATS)}", field=field
@@ -49,8 +50,7 @@ def decode_image(data: bytes, limits: ImageSettings, *, field: str = "image") ->
         raise ImageTooLarge(
             f"{field}: more than {limits.max_pixels:,} pixels", field=field
         ) from error
-    # Pillow's decoders raise all of these on damaged files.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError) as error:
+    except _DAMAGED as error:
         raise InvalidImage(f"{field}: damaged picture ({error})", field=field) from error
 
 
@@ -107,5 +107,14 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
     if upright.mode.startswith("I") or upright.mode == "F":
-        upright = ImageOps.autocontrast(upright.convert("F").convert("L"))
+        upright = _eight_bit(upright)
     return upright.convert("RGB")
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Deep greys to 0…255, which Pillow's own conversion would clip: 16 bits by their full
+    range, integers and floats of no known range by what the picture holds."""
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
+    low, high = (0.0, 65535.0) if image.mode.startswith("I;16") else (values.min(), values.max())
+    scaled = (values - low) * (255.0 / max(float(high - low), 1e-6))
+    return Image.fromarray(scaled.astype(np.uint8))

@@ -19,7 +19,7 @@ import pluggy
 from msgspec import Struct
 
 from . import hookspecs
-from .errors import InvalidSettings, PluginError, UnknownPlugin
+from .errors import EntrepotError, InvalidSettings, PluginError, UnknownPlugin
 from .hookspecs import API_VERSION, NoOptions
 from .settings import PluginSettings
 
@@ -96,18 +96,28 @@ class PluginManager:
         Raises:
             UnknownPlugin: nobody registered ``name``; the message lists who did register.
             InvalidSettings: the options do not fit the component's option struct.
-            PluginError: the factory itself failed.
+            PluginError: the factory failed with an error of another kind than ours.
         """
         found = self._find(kind, name)
         merged = {**self._settings.options.get(name, {}), **(options or {})}
+        known = found.options.__struct_encode_fields__
         try:
+            # Here, too, for an option struct may have left out forbid_unknown_fields.
+            if unknown := sorted(set(merged) - set(known)):
+                raise msgspec.ValidationError(f"no option {unknown[0]!r}")
             typed = msgspec.convert(merged, found.options, strict=False)
         except msgspec.ValidationError as error:
-            known = ", ".join(found.options.__struct_fields__) or "none"
             raise InvalidSettings(
-                f"options of {name!r}: {error}; it knows: {known}", field=name
+                f"options of {name!r}: {error}; it knows: {', '.join(known) or 'none'}", field=name
             ) from error
-        return found.factory(typed)
+        try:
+            return found.factory(typed)
+        except EntrepotError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                f"{name!r} cannot be built: {type(error).__name__}: {error}", field=name
+            ) from error
 
     def _find(self, kind: str, name: str) -> _Registered:
         try:

@@ -1,12 +1,16 @@
 """Settings of one shop: ``entrepot.toml`` plus ``ENTREPOT_…`` variables, read once at start.
 
 A variable names its setting by path, ``__`` between levels: ``ENTREPOT_DATA_DIR``,
-``ENTREPOT_STORE__OPTIONS__URL``, ``ENTREPOT_SEARCH__RRF_K``. Values are read as TOML where
-they parse as such, else as plain strings.
+``ENTREPOT_STORE__OPTIONS__URL``, ``ENTREPOT_SEARCH__RRF_K``. A value is a plain string, read
+as its setting's type asks; TOML arrays and inline tables are read as such. Variables that
+name no setting are left alone (a cluster sets ``ENTREPOT_PORT`` and the like for a service of
+this name), with a word in the log where one looks misspelt.
 """
 
 from __future__ import annotations
 
+import difflib
+import logging
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +22,8 @@ from msgspec import Meta, Struct, field
 from .errors import InvalidSettings
 from .schema import FieldKind
 from .types import MAX_WINDOW
+
+log = logging.getLogger(__name__)
 
 ENV_PREFIX = "ENTREPOT_"
 FILE_NAME = "entrepot.toml"
@@ -149,12 +155,18 @@ def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None
     table: dict[str, Any] = {}
     if path is not None or file.exists():
         table = _read(file)
-    _overlay(table, env or {})
     table["root"] = str(file.parent.resolve())
+    settings = _convert(table, str(file), strict=True)
+    if _overlay(table, env or {}):
+        settings = _convert(table, f"the environment's {ENV_PREFIX}… variables", strict=False)
+    return settings
+
+
+def _convert(table: dict[str, Any], source: str, *, strict: bool) -> Settings:
     try:
-        return msgspec.convert(table, Settings)
+        return msgspec.convert(table, Settings, strict=strict)
     except msgspec.ValidationError as error:
-        raise InvalidSettings(f"{file}: {error}") from error
+        raise InvalidSettings(f"{source}: {error}") from error
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -166,24 +178,35 @@ def _read(file: Path) -> dict[str, Any]:
         raise InvalidSettings(f"{file} is not valid TOML: {error}") from error
 
 
-def _overlay(table: dict[str, Any], env: Mapping[str, str]) -> None:
+def _overlay(table: dict[str, Any], env: Mapping[str, str]) -> int:
+    """Put the variables' values into ``table``; how many there were."""
+    count = 0
     for name, text in env.items():
+        if not name.startswith(ENV_PREFIX):
+            continue
         *parents, last = name.removeprefix(ENV_PREFIX).lower().split("__")
-        if not name.startswith(ENV_PREFIX) or (parents or [last])[0] not in _TOP_LEVEL:
+        top = (parents or [last])[0]
+        if top not in _TOP_LEVEL:
+            if close := difflib.get_close_matches(top, _TOP_LEVEL, n=1, cutoff=0.75):
+                log.warning("%s names no setting; did you mean %s?", name, close[0].upper())
             continue
         target = table
         for key in parents:
             target = target.setdefault(key, {})
             if not isinstance(target, dict):
                 raise InvalidSettings(f"{name}: {key!r} is not a table")
-        target[last] = _scalar(text)
+        target[last] = _value(text)
+        count += 1
+    return count
 
 
-def _scalar(text: str) -> Any:
-    try:
-        return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        return text
+def _value(text: str) -> Any:
+    if text.startswith(("[", "{")):
+        try:
+            return tomllib.loads(f"v = {text}")["v"]
+        except tomllib.TOMLDecodeError:
+            pass
+    return text
 
 
 _TOP_LEVEL = frozenset(Settings.__struct_fields__) - {"root"}
