@@ -1,0 +1,256 @@
+"""Catalogue rows to products, with an issue for everything that is wrong with them.
+
+An unusable id or title fails the product; an unusable optional field is left out with a
+warning. The same mapping serves catalogues and products sent over HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.protocols import RawRecord
+from engine.schema import CORE_FIELDS
+from engine.settings import CatalogueSettings
+from engine.types import AttributeValue, Product, Translation
+
+from .attributes import attribute_values, flatten
+from .columns import Columns, split_photos
+from .report import Issue, Severity
+from .values import parse_flag, parse_price, parse_stock, parse_time, strip_html
+
+MAX_ID, MAX_TITLE, MAX_DESCRIPTION = 256, 1000, 200_000
+"""Characters. A longer id is an error; longer texts are cut, with a warning."""
+MAX_NAME = 500
+"""Characters of a brand or of one step of a category path."""
+
+
+class Mapper:
+    """Maps rows under one shop's settings; remembers the columns of the last kind of row."""
+
+    def __init__(self, settings: CatalogueSettings, max_images: int = 8) -> None:
+        self.settings = settings
+        self.max_images = max_images
+        self._columns: dict[tuple[str, ...], Columns] = {}
+
+    def map(self, record: RawRecord) -> tuple[Product | None, list[Issue]]:
+        """The product, or ``None`` with at least one issue; issues of severity "warning"
+        alone and no product mean that the row is left out on purpose."""
+        row = _Row(record, self)
+        if record.error:
+            row.issue("", record.error, "error")
+            return None, row.issues
+        return row.product(), row.issues
+
+    def columns(self, names: tuple[str, ...]) -> Columns:
+        """The assignment for rows with these columns, computed once."""
+        if names not in self._columns:
+            if len(self._columns) >= 256:  # rows that all differ must not fill the memory
+                self._columns.clear()
+            self._columns[names] = Columns(names, self.settings.columns, self.settings.ignore)
+        return self._columns[names]
+
+
+class _Row:
+    """One row on its way to a product."""
+
+    def __init__(self, record: RawRecord, mapper: Mapper) -> None:
+        self.line = record.line
+        self.issues: list[Issue] = []
+        self.settings = mapper.settings
+        self.max_images = mapper.max_images
+        nested = record.data.get("attributes")
+        own = {str(k): v for k, v in record.data.items() if v is not None and v != ""}
+        self.nested: dict[str, Any] = {}
+        if isinstance(nested, Mapping) and "attributes" not in self.settings.ignore:
+            del own["attributes"]
+            self.nested = flatten(nested)
+            for name in CORE_FIELDS.keys() & self.nested.keys() - own.keys():
+                own[name] = self.nested.pop(name)
+        self.data = own
+        self.columns = mapper.columns(tuple(self.data))
+        self.id = ""
+
+    def issue(self, field: str, reason: str, severity: Severity = "warning") -> None:
+        self.issues.append(Issue(self.line, self.id, field, reason, severity))
+
+    def value(self, field: str) -> Any:
+        column = self.columns.fields.get(field)
+        return self.data.get(column) if column else None
+
+    def product(self) -> Product | None:
+        self.id = self._id()
+        if parse_flag(self.value("published")) is False:
+            self.issue("published", "not published: left out")
+            return None
+        locale = self._locale()
+        titles, descriptions = self._texts("title", locale), self._texts("description", locale)
+        if titles and locale not in titles:
+            locale = next(iter(titles))
+        title = titles.pop(locale, "")
+        if not title:
+            self.issue("title", "missing or empty", "error")
+        if not self.id or not title:
+            return None
+        price, currency = self._price()
+        return Product(
+            id=self.id,
+            title=title,
+            description=descriptions.pop(locale, ""),
+            category=self._category(locale),
+            brand=self._brand(locale),
+            price=price,
+            currency=currency,
+            attributes=self._attributes(),
+            images=self._images(),
+            locale=locale,
+            translations=self._translations(titles, descriptions),
+            group_id=self._text("group_id")[:MAX_ID],
+            in_stock=self._in_stock(),
+            updated_at=self._updated_at(),
+        )
+
+    def _id(self) -> str:
+        value = self.value("id")
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # spreadsheets and Parquet turn ids into floats
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            text = ""
+        else:
+            text = str(value).strip()
+        if not text:
+            names = "" if "id" in self.columns.fields else "; name its column in catalogue.columns"
+            self.issue("id", f"missing or empty{names}", "error")
+        elif len(text) > MAX_ID or not text.isprintable():
+            fault = (
+                "holds control characters" if len(text) <= MAX_ID else f"over {MAX_ID} characters"
+            )
+            self.issue("id", f"{text[:40]!r}: {fault}", "error")
+            text = ""
+        return text
+
+    def _locale(self) -> str:
+        text = self._text("locale").replace("_", "-")
+        if text and not 2 <= len(text) <= 35:
+            self.issue("locale", f"{text[:40]!r} is not a locale; {self.settings.locale!r} is used")
+            text = ""
+        return text or self.settings.locale
+
+    def _texts(self, field: str, locale: str) -> dict[str, str]:
+        """Texts by locale, plain and within bounds; empty ones left out."""
+        value = self.value(field)
+        by_locale = value if isinstance(value, Mapping) else {locale: value}
+        found: dict[str, str] = {}
+        for key, raw in by_locale.items():
+            if isinstance(raw, list | Mapping):
+                self.issue(field, f"not a text but a {type(raw).__name__}")
+            elif (
+                raw is not None
+                and 2 <= len(str(key)) <= 35
+                and (text := self._clean(field, str(raw)))
+            ):
+                found[str(key)] = text
+        return found
+
+    def _clean(self, field: str, raw: str) -> str:
+        limit = MAX_TITLE if field == "title" else MAX_DESCRIPTION
+        # Markup may shrink to little; but a text is read to twice its limit and no further.
+        text = strip_html(raw[: 2 * limit])
+        if len(raw) > 2 * limit or len(text) > limit:
+            self.issue(field, f"{len(raw):,} characters; cut to {limit:,}")
+        return text[:limit].rstrip()
+
+    def _translations(
+        self, titles: dict[str, str], descriptions: dict[str, str]
+    ) -> dict[str, Translation]:
+        found = {
+            key: Translation(titles.get(key, ""), descriptions.get(key, ""))
+            for key in dict.fromkeys([*titles, *descriptions])
+        }
+        given = self.value("translations")
+        for key, texts in given.items() if isinstance(given, Mapping) else ():
+            if isinstance(texts, Mapping) and 2 <= len(str(key)) <= 35:
+                title = self._clean("title", str(texts.get("title") or ""))
+                description = self._clean("description", str(texts.get("description") or ""))
+                found[str(key)] = Translation(title, description)
+        return found
+
+    def _category(self, locale: str) -> tuple[str, ...]:
+        value = self.value("category")
+        if isinstance(value, Mapping):
+            value = value.get(locale) or next(iter(value.values()), "")
+        if isinstance(value, list | tuple) and value and isinstance(value[0], list | tuple):
+            value = value[0]  # several paths: the first
+        if isinstance(value, list | tuple):
+            steps = [str(step) for step in value]
+        else:
+            text = "" if value is None else str(value)
+            own = self.settings.category_separator
+            separator = own or (">" if ">" in text else "/")
+            steps = text.split(separator)
+        return tuple(step.strip()[:MAX_NAME] for step in steps if step.strip())
+
+    def _brand(self, locale: str) -> str:
+        value = self.value("brand")
+        if isinstance(value, Mapping):
+            value = value.get("name") or value.get(locale)  # schema.org: {"name": …}
+        return str(value).strip()[:MAX_NAME] if isinstance(value, str | int | float) else ""
+
+    def _price(self) -> tuple[float | None, str]:
+        """The sale price where there is one that is not limited in time, else the price."""
+        for field in ("sale_price", "price"):
+            value = self.value(field)
+            if value is None or (field == "sale_price" and self._limited_sale()):
+                continue
+            try:
+                amount, currency = parse_price(value)
+            except ValueError as error:
+                self.issue(field, str(error))
+                continue
+            return amount, self._currency() or currency or self.settings.currency
+        return None, self._currency()
+
+    def _limited_sale(self) -> bool:
+        return any("sale_price_effective" in name for name in self.data)
+
+    def _currency(self) -> str:
+        return self._text("currency").upper()[:8]
+
+    def _in_stock(self) -> bool:
+        value = self.value("in_stock")
+        if value is None:
+            return True
+        try:
+            return parse_stock(value)
+        except ValueError as error:
+            self.issue("in_stock", f"{error}; taken as in stock")
+            return True
+
+    def _updated_at(self) -> str:
+        value = self.value("updated_at")
+        if value is None:
+            return ""
+        try:
+            return parse_time(value)
+        except ValueError as error:
+            self.issue("updated_at", str(error))
+            return ""
+
+    def _images(self) -> tuple[str, ...]:
+        refs = [ref for c in self.columns.images for ref in split_photos(c, self.data[c])]
+        refs = list(dict.fromkeys(refs))
+        if len(refs) > self.max_images:
+            self.issue("images", f"{len(refs)} photos; the first {self.max_images} are used")
+        return tuple(refs[: self.max_images])
+
+    def _attributes(self) -> dict[str, AttributeValue]:
+        named = {name: self.data[name] for name in self.columns.rest}
+        named |= {name: self.data[column] for column, name in self.columns.renamed.items()}
+        found, notes = attribute_values({**named, **self.nested})
+        for name, reason in notes:
+            self.issue(name, reason)
+        return found
+
+    def _text(self, field: str) -> str:
+        value = self.value(field)
+        return str(value).strip() if isinstance(value, str | int | float) else ""
