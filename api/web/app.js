@@ -63,13 +63,19 @@ function go(change, { replace = false } = {}) {
   return run();
 }
 
-async function run() {
+/** End the search under way; the signal is for the one that begins. */
+function supersede() {
   running.abort();
   running = new AbortController();
-  const { signal } = running;
-  const names = Object.keys(fields);
+  return running.signal;
+}
+
+async function run() {
+  const signal = supersede();
   results.drawBusy(true);
   try {
+    const names = await facetNames();
+    if (signal.aborted) return;
     const [found, wider] = await Promise.all([
       search(state, { facets: names, signal }),
       widerFacets(state, names, signal),
@@ -81,6 +87,15 @@ async function run() {
     results.drawError(error, run);
   }
   if (!signal.aborted) results.drawBusy(false);
+}
+
+/** The declared fields, asked for until they are known; a search goes on without them. */
+async function facetNames() {
+  if (!Object.keys(fields).length) {
+    fields = await declaredFields().catch(() => ({}));
+    results.drawSort(fields, state);
+  }
+  return Object.keys(fields);
 }
 
 function show(found) {
@@ -243,12 +258,12 @@ function restore() {
   drawState();
   const before = visited.get(history.state?.key);
   if (!before) return run();
-  running.abort();
+  supersede();
   results.drawBusy(false);
   show(before);
 }
 
-async function start() {
+function start() {
   translatePage(document);
   initDialogs();
   initCrop();
@@ -256,8 +271,7 @@ async function start() {
   listenForPhotos({ overlay: $("drop"), inputs: [$("file"), $("camera")], onfile: addPhoto });
   results.drawPlaceholders();
   history.replaceState({ photo: null, ...history.state, key: `${Date.now()}` }, "");
-  fields = await declaredFields().catch(() => ({}));
-  await restore();
+  restore();
 }
 
 start();

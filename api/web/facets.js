@@ -62,22 +62,32 @@ function facetBody(name, facet, state, onchange) {
 function valueList(name, facet, state, onchange) {
   const chosen = listOf(state.filters[name]);
   const isTree = name === "category";
-  const ordered = (isTree ? asTree : (values) => values)([...vanished(facet, chosen), ...(facet.values ?? [])]);
-  const offered = isTree ? ordered.filter((row) => isUnfolded(row, chosen, ordered)) : ordered;
+  const rows = withPlaces([...vanished(facet, chosen), ...(facet.values ?? [])], isTree);
+  const offered = isTree ? rows.filter((row) => isUnfolded(row, chosen, rows)) : rows;
+  const extra = offered.filter((row) => row.place >= FIRST_VALUES && !chosen.includes(row.value));
   const toggle = isTree ? toggledPath : toggled;
   const list = h("ul", { class: "values" });
   const draw = () => {
-    const all = spread.has(name) || offered.length <= FIRST_VALUES + 1;
-    const visible = offered.filter((v, i) => all || i < FIRST_VALUES || chosen.includes(v.value));
-    const rows = visible.map((v) =>
-      valueRow(name, v, chosen, () => onchange(toggle(state.filters, name, v.value))),
+    const isShort = extra.length > 1 && !spread.has(name);
+    const visible = isShort ? offered.filter((row) => !extra.includes(row)) : offered;
+    const items = visible.map((row) =>
+      valueRow(name, row, chosen, () => onchange(toggle(state.filters, name, row.value))),
     );
-    const hidden = offered.length - visible.length;
-    if (offered.length > FIRST_VALUES + 1) rows.push(spreadButton(name, hidden, draw));
-    list.replaceChildren(...rows);
+    if (extra.length > 1) items.push(spreadButton(name, extra.length, draw));
+    list.replaceChildren(...items);
   };
   draw();
   return list;
+}
+
+/** Each value with its place among its like: all values, or a category's siblings. */
+function withPlaces(values, isTree) {
+  const taken = new Map();
+  return (isTree ? asTree(values) : values).map((row) => {
+    const parent = isTree ? parentOf(row.value) : "";
+    taken.set(parent, (taken.get(parent) ?? -1) + 1);
+    return { ...row, place: taken.get(parent) };
+  });
 }
 
 /** Chosen values that no result carries: still shown, or they could not be taken back. */
@@ -136,10 +146,12 @@ function compareKeys(a, b) {
 /** Roots, and what lies below a category that is chosen, holds a chosen one, or stands alone. */
 function isUnfolded({ value, depth }, chosen, rows) {
   if (depth === 0) return true;
-  const parent = value.slice(0, value.lastIndexOf(SEPARATOR));
-  const siblings = rows.filter((row) => row.depth === depth - 1);
-  return siblings.length === 1 || chosen.some((c) => c === parent || isBelow(c, parent));
+  const parent = parentOf(value);
+  const alone = rows.filter((row) => row.depth === depth - 1).length === 1;
+  return alone || chosen.some((c) => c === parent || isBelow(c, parent));
 }
+
+const parentOf = (path) => path.slice(0, Math.max(0, path.lastIndexOf(SEPARATOR)));
 
 const isBelow = (path, ancestor) => path.startsWith(ancestor + SEPARATOR);
 

@@ -101,7 +101,7 @@ function listenForDrops(overlay, onfile) {
   const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
   const show = (shown) => overlay.toggleAttribute("hidden", !shown);
   document.addEventListener("dragover", (event) => {
-    if (!carriesFile(event) || document.querySelector("dialog[open]")) return;
+    if (!carriesFile(event)) return;
     event.preventDefault();
     show(true);
   });

@@ -65,8 +65,7 @@ function preview({ url, width, height, crop }) {
   const view = [part.x * width, part.y * height, part.width * width, part.height * height].join(" ");
   return svg(
     "svg",
-    { class: "thumb", viewBox: view, preserveAspectRatio: "xMidYMid slice", role: "img" },
-    svg("title", {}, t("photoChip")),
+    { class: "thumb", viewBox: view, preserveAspectRatio: "xMidYMid slice", "aria-hidden": "true" },
     svg("image", { href: url, width, height }),
   );
 }

@@ -98,7 +98,7 @@ function emptyMessage(state, { onclearfilters, onbrowse }) {
 export function drawError(error, onretry) {
   const text = error instanceof Problem ? error.message : t("errorNetwork");
   $("grid").replaceChildren();
-  $("count").replaceChildren(h("strong", {}, t("errorTitle")));
+  $("count").replaceChildren();
   $("notices").replaceChildren();
   $("more-row").hidden = true;
   const retry = button(t("retry"), onretry, "primary");
