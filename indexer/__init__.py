@@ -12,12 +12,14 @@ from .photos import PhotoLoader
 from .progress import OnProgress, Progress
 from .report import BuildReport, Counts, Issue, read_report
 from .retention import drop_old_generations
+from .writer import LineResult, write_lines
 
 __all__ = [
     "BuildReport",
     "Counts",
     "Fetcher",
     "Issue",
+    "LineResult",
     "Mapper",
     "OnProgress",
     "PhotoLoader",
@@ -25,4 +27,5 @@ __all__ = [
     "drop_old_generations",
     "read_report",
     "run_build",
+    "write_lines",
 ]

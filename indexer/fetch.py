@@ -8,6 +8,7 @@ nothing. Every redirect passes the same checks. One clock runs over all of it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import ipaddress
 import socket
@@ -67,7 +68,6 @@ class Fetcher:
     def __init__(self, limits: ImageSettings, resolve: Resolve = resolve_public) -> None:
         self._limits = limits
         self._resolve = resolve
-        self._tls = ssl.create_default_context()
 
     def fetch(self, url: str) -> bytes:
         """The bytes behind ``url``.
@@ -132,7 +132,7 @@ class Fetcher:
     def _secured(self, sock: socket.socket, parts: SplitResult) -> socket.socket:
         if parts.scheme != "https":
             return sock
-        return self._tls.wrap_socket(
+        return _tls().wrap_socket(
             sock, server_hostname=parts.hostname, do_handshake_on_connect=False
         )
 
@@ -165,6 +165,12 @@ class Fetcher:
         if response.length:  # bytes that were announced and never came
             raise InvalidImage("images: the answer breaks off", field="images")
         return bytes(body)
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Made by the first HTTPS photo: reading the system's certificates takes 20 ms."""
+    return ssl.create_default_context()
 
 
 def _connected(addresses: Sequence[str], port: int, deadline: float) -> socket.socket:

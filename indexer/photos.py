@@ -7,9 +7,10 @@ import binascii
 import hashlib
 import re
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
-from msgspec import structs
+from msgspec import Struct, structs
 from PIL import Image
 
 from engine.errors import EntrepotError, ForbiddenUrl, ImageTooLarge, InvalidImage
@@ -36,6 +37,15 @@ _SIGNATURES = (
 _DECODERS = 2
 
 
+class Loaded(Struct, frozen=True):
+    """A product left with the photos that can be used (and URLs that are not fetched but can be
+    shown), those photos decoded, and an issue for each that cannot be used."""
+
+    product: Product
+    images: list[Image.Image]
+    issues: list[Issue]
+
+
 class PhotoLoader:
     """Loads photos under a shop's limits; thread-safe."""
 
@@ -46,20 +56,28 @@ class PhotoLoader:
         # A picture may take 200 MB while it is decoded, however many threads wait for URLs.
         self._decoding = threading.BoundedSemaphore(_DECODERS)
 
-    def load(self, product: Product, root: str | Path) -> tuple[list[Image.Image], list[Issue]]:
-        """The product's photos, decoded, and an issue for each that cannot be used."""
+    def load(self, product: Product, root: str | Path, line: int = 0) -> Loaded:
+        """The product's photos, decoded; ``data:`` URIs are kept as files first."""
+        product, issues = self.keep_inline(product, line)
         images: list[Image.Image] = []
-        issues: list[Issue] = []
+        refs: list[str] = []
         for ref in product.images:
             try:
                 images.append(self.decode(self.read(ref, root)))
+                refs.append(ref)
             except EntrepotError as error:
-                issues.append(photo_issue(0, product.id, ref, error))
-        return images, issues
+                issues.append(photo_issue(line, product.id, ref, error))
+                if self.left_alone(error):
+                    refs.append(ref)
+        return Loaded(with_images(product, refs), images, issues)
 
     def images(self, product: Product, root: str) -> list[Image.Image]:
         """Those photos that can be used; the engine calls this to embed a replayed write."""
-        return self.load(product, root)[0]
+        return self.load(product, root).images
+
+    def left_alone(self, error: EntrepotError) -> bool:
+        """Whether a photo failed only because the shop does not fetch URLs: it can be shown."""
+        return isinstance(error, ForbiddenUrl) and not self._limits.urls
 
     def read(self, ref: str, root: str | Path) -> bytes:
         """The bytes of one photo.
@@ -98,7 +116,7 @@ class PhotoLoader:
             return None
         return path if found and path.suffix.lower() in SUFFIXES else None
 
-    def keep_inline(self, product: Product) -> tuple[Product, list[Issue]]:
+    def keep_inline(self, product: Product, line: int = 0) -> tuple[Product, list[Issue]]:
         """``data:`` URIs among the photos are decoded, checked and kept as files; the product
         then refers to those. Unusable ones are dropped, with an issue each."""
         refs: list[str] = []
@@ -107,10 +125,8 @@ class PhotoLoader:
             try:
                 refs.append(self.keep(self._inline(ref)) if ref.startswith("data:") else ref)
             except EntrepotError as error:
-                issues.append(photo_issue(0, product.id, ref, error))
-        if tuple(refs) == product.images:
-            return product, issues
-        return structs.replace(product, images=tuple(refs)), issues
+                issues.append(photo_issue(line, product.id, ref, error))
+        return with_images(product, refs), issues
 
     def keep(self, data: bytes) -> str:
         """Check a picture and keep it in the data folder; its reference. Raises InvalidImage."""
@@ -146,15 +162,16 @@ def is_url(ref: str) -> bool:
 def photo_issue(line: int, product_id: str, ref: str, error: Exception) -> Issue:
     """The warning for a photo that cannot be used; it names the photo once."""
     reason = str(error).removeprefix("images: ")
-    name = ref[:100] if not ref.startswith("data:") else "inline picture"
-    return Issue(
-        line, product_id, "images", reason if name in reason else f"{name}: {reason}", ("warning")
-    )
+    name = "inline picture" if ref.startswith("data:") else ref[:100]
+    if name not in reason:
+        reason = f"{name}: {reason}"
+    return Issue(line, product_id, "images", reason, "warning")
 
 
-def url_left_alone(error: Exception, limits: ImageSettings) -> bool:
-    """Whether a photo failed only because the shop does not fetch URLs: it may still be shown."""
-    return isinstance(error, ForbiddenUrl) and not limits.urls
+def with_images(product: Product, refs: Iterable[str]) -> Product:
+    """``product`` with these photos; itself where they are the same."""
+    images = tuple(refs)
+    return product if images == product.images else structs.replace(product, images=images)
 
 
 def shrink(image: Image.Image) -> Image.Image:

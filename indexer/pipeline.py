@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import numpy as np
-from msgspec import Struct, structs
+from msgspec import Struct
 from PIL.Image import Image
 
 from engine.documents import dense_text, make_point
@@ -22,7 +22,7 @@ from engine.types import Product
 
 from .cache import EmbeddingCache, photo_key
 from .embedding import Embedder
-from .photos import PhotoLoader, photo_issue, url_left_alone
+from .photos import PhotoLoader, photo_issue, with_images
 from .progress import Ticker
 from .report import Counts, Issue, IssueLog
 
@@ -109,8 +109,7 @@ class Pipeline:
     def _prepare(self, entry: tuple[int, Product, bool]) -> Item:
         """In a pool thread: read, hash and, if the cache has no vector, decode the photos."""
         line, product, warned = entry
-        product, issues = self._loader.keep_inline(product)
-        issues = [structs.replace(issue, line=line) for issue in issues]
+        product, issues = self._loader.keep_inline(product, line)
         item = Item(line, product, warned, [], {}, frozenset(), issues)
         for ref in product.images:
             try:
@@ -120,7 +119,7 @@ class Pipeline:
                 item.found[key] = self._loader.decode(data) if vector is None else vector
                 item.photos.append((ref, key))
             except EntrepotError as error:
-                if url_left_alone(error, self._settings.images):
+                if self._loader.left_alone(error):
                     item.shown |= {ref}
                 else:
                     issues.append(photo_issue(line, product.id, ref, error))
@@ -159,10 +158,7 @@ class Pipeline:
         self._counts.photos += len(rows)
         self._counts.warned += bool(item.issues) and not item.warned
         self.photos_by_url += len(item.shown)
-        product = item.product
-        kept = tuple(ref for ref in product.images if ref in refs)
-        if kept != product.images:
-            product = structs.replace(product, images=kept)
+        product = with_images(item.product, [ref for ref in item.product.images if ref in refs])
         images = np.stack(rows) if rows else np.zeros((0, self._dim), dtype=np.float32)
         return make_point(product, text, images, store.spec.schema)
 
