@@ -36,7 +36,12 @@ def server_options(function: F) -> F:
 def settings_from(config: Path | None) -> Settings:
     """The settings with the environment's overrides, and logging set up by them."""
     settings = load_settings(config, os.environ)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
-    )
+    log_to_terminal(settings)
     return settings
+
+
+def log_to_terminal(settings: Settings) -> None:
+    """Logs go to stderr, as much as ``log_level`` says."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", force=True
+    )

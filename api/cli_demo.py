@@ -1,8 +1,65 @@
 """``entrepot demo``: from nothing to a shop that can be searched, in one command."""
 
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
 import click
+from msgspec import structs
+
+from engine.core import Engine
+from engine.errors import EntrepotError
+from engine.settings import FILE_NAME, Settings, load_settings
+from indexer import run_build
+
+from .cli_common import log_to_terminal, server_options
+from .engines import promote_generation
+from .progress import progress_bar
+from .server import serve
+
+DEMO = Path(__file__).parent / "demo"
 
 
 @click.command("demo")
-def command() -> None:
-    """Index the shipped demo shop and serve it."""
+@server_options
+def command(host: str | None, port: int | None, no_browser: bool) -> None:
+    """Index the shipped demo shop and serve it.
+
+    The second start reuses the index. It is kept in $ENTREPOT_DATA_DIR, else in the user's
+    cache folder.
+    """
+    settings = demo_settings()
+    log_to_terminal(settings)
+    serve([settings], host=host, port=port, browser=not no_browser, prepare=ensure_indexed)
+
+
+def demo_settings() -> Settings:
+    """The demo shop's settings, its data outside of the installed package."""
+    settings = load_settings(DEMO / FILE_NAME, os.environ)
+    given = os.environ.get("ENTREPOT_DATA_DIR")
+    folder = Path(given).absolute() if given else _cache_folder()
+    return structs.replace(settings, data_dir=str(folder))
+
+
+def ensure_indexed(engine: Engine) -> None:
+    """Index the demo, unless that is done already from these files by these models."""
+    if engine.health().ready and Path(engine.image_root) == DEMO.resolve():
+        return
+    with progress_bar() as on_progress:
+        report = run_build(engine.settings, "", on_progress)
+    click.echo(report.summary())
+    if not report.built:
+        raise EntrepotError("the demo shop could not be indexed")
+    promote_generation(engine, report.generation)
+
+
+def _cache_folder() -> Path:
+    """``$XDG_CACHE_HOME/entrepot/demo``, ``~/.cache/entrepot/demo``, or for a user without a
+    home a folder among the temporary files."""
+    try:
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        cache = tempfile.gettempdir()
+    return Path(cache, "entrepot", "demo").absolute()

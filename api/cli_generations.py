@@ -14,16 +14,17 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from engine.core import Engine, GenerationStatus
+from engine.core import GenerationStatus
 
 from .cli_common import config_option, settings_from
-from .remote import call
+from .engines import open_engine
+from .remote import call, promote_remotely
 from .running import find_server
 from .schemas import Promoted
 
 
 class Shop(Protocol):
-    """What the commands need; an :class:`Engine` is one."""
+    """What the commands need; an engine is one."""
 
     def generations(self) -> list[GenerationStatus]: ...
     def promote(self, generation: str) -> None: ...
@@ -42,7 +43,7 @@ class RemoteShop:
         return msgspec.json.decode(answer, type=list[GenerationStatus])
 
     def promote(self, generation: str) -> None:
-        call(self._client, "POST", f"/v1/generations/{quote(generation, safe='')}/promote")
+        promote_remotely(self._client, generation)
 
     def rollback(self) -> str:
         answer = call(self._client, "POST", "/v1/generations/rollback")
@@ -60,7 +61,7 @@ def open_shop(config: Path | None) -> Iterator[Shop]:
         with client:
             yield RemoteShop(client)
     else:
-        with Engine.open(settings) as engine:
+        with open_engine(settings) as engine:
             yield engine
 
 

@@ -1,8 +1,61 @@
-"""``entrepot demo``: from nothing to a shop that can be searched, in one command."""
+"""``entrepot index``: a catalogue becomes a generation of the index, and goes live."""
+
+from __future__ import annotations
+
+from pathlib import Path
 
 import click
+import msgspec
+
+from engine.settings import Settings
+from indexer import run_build
+
+from .cli_common import config_option, settings_from
+from .engines import open_engine, promote_generation
+from .progress import progress_bar
+from .remote import promote_remotely
+from .running import find_server
 
 
 @click.command("index")
-def command() -> None:
-    """Index the shipped x."""
+@click.argument("source", default="")
+@click.option("--no-promote", is_flag=True, help="Build, but leave the live index as it is.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
+@config_option
+@click.pass_context
+def command(
+    ctx: click.Context, source: str, no_promote: bool, as_json: bool, config: Path | None
+) -> None:
+    """Index a catalogue and make it live.
+
+    SOURCE is a JSONL, CSV or Parquet file or a folder of photos [default: catalogue.source].
+    Exit status: 0 when every product is in the index, 1 when some failed, 2 when nothing was
+    built.
+    """
+    settings = settings_from(config)
+    with progress_bar() as on_progress:
+        report = run_build(settings, _absolute(source), on_progress)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(report)))
+    else:
+        click.echo(report.summary())
+    if report.built and not no_promote:
+        promote(settings, report.generation)
+        click.echo(f"{report.generation} is live", err=as_json)
+    ctx.exit(report.exit_status)
+
+
+def promote(settings: Settings, generation: str) -> None:
+    """In the process that holds the index: a running server, else this one."""
+    if client := find_server(settings):
+        with client:
+            promote_remotely(client, generation)
+    else:
+        with open_engine(settings) as engine:
+            promote_generation(engine, generation)
+
+
+def _absolute(source: str) -> str:
+    """A path on the command line starts here; one in the settings, at their file."""
+    path = Path(source)
+    return str(path.absolute()) if source and path.exists() else source

@@ -11,7 +11,6 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from engine.core import Engine
 from engine.errors import InvalidFilter, InvalidImage
 from engine.schema import IndexSchema
 from engine.settings import Settings
@@ -19,6 +18,7 @@ from engine.types import SearchResponse
 
 from .cli_common import config_option, settings_from
 from .convert import filters_from_pairs, read_picture, to_request, with_image_urls
+from .engines import open_engine
 from .remote import call, declared_fields
 from .running import find_server
 from .schemas import SearchBody
@@ -70,7 +70,7 @@ def _search(
             body = _filtered(body, pairs, declared_fields(client) if pairs else IndexSchema())
             answer = call(client, "POST", "/v1/search", body)
         return msgspec.json.decode(answer, type=SearchResponse)
-    with Engine.open(settings) as engine:
+    with open_engine(settings) as engine:
         body = _filtered(body, pairs, engine.schema)
         picture = read_picture(body, None, settings)
         return with_image_urls(engine.search(to_request(body, picture)), "", None)

@@ -11,17 +11,18 @@ import msgspec
 from msgspec import structs
 from PIL.Image import Image
 
-from engine.errors import ForbiddenUrl, InvalidFilter, InvalidRequest
+from engine.errors import InvalidFilter, InvalidRequest
 from engine.images import decode_base64, decode_image
 from engine.schema import FieldKind, IndexSchema
 from engine.settings import Settings
 from engine.types import Product, Query, SearchRequest, SearchResponse, SortBy
+from indexer import Fetcher
+from indexer.photos import is_url
 
 from .schemas import Crop, ImageForm, SearchBody
 
 FILTER_PREFIX = "filter."
 OPERATORS = ("gt", "gte", "lt", "lte", "not")
-_REMOTE = ("http://", "https://")
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -64,12 +65,21 @@ def read_picture(body: SearchBody, upload: bytes | None, settings: Settings) -> 
     elif body.image is not None:
         image = decode_base64(body.image, limits)
     elif body.image_url is not None:
-        raise ForbiddenUrl("image_url: not there yet", field="image_url")
+        image = fetch_picture(body.image_url, settings)
     elif body.crop is not None:
         raise InvalidRequest("crop: there is no picture to crop", field="crop")
     else:
         return None
     return image if body.crop is None else crop_image(image, body.crop)
+
+
+def fetch_picture(url: str, settings: Settings) -> Image:
+    """The picture at ``url``, under the rules for catalogue photos."""
+    try:
+        return decode_image(Fetcher(settings.images).fetch(url), settings.images)
+    except InvalidRequest as error:
+        message = str(error).replace("images:", "image_url:", 1)
+        raise type(error)(message, field="image_url") from error
 
 
 def crop_image(image: Image, crop: Crop) -> Image:
@@ -174,9 +184,7 @@ def split_list(values: Sequence[str]) -> tuple[str, ...]:
 def image_urls(product_id: str, images: Sequence[str], suffix: str = "") -> list[str]:
     """Where a browser finds the photos: this server's route for files, URLs as they are."""
     base = f"/v1/products/{quote(product_id, safe='')}/images/"
-    return [
-        ref if ref.startswith(_REMOTE) else f"{base}{n}{suffix}" for n, ref in enumerate(images)
-    ]
+    return [ref if is_url(ref) else f"{base}{n}{suffix}" for n, ref in enumerate(images)]
 
 
 def with_image_urls(

@@ -97,6 +97,14 @@ def on_unknown_error(request: AnyRequest, error: Exception) -> Response[Problem]
     return _respond(request, "about:blank", "Internal Server Error", 500, detail, None)
 
 
+def on_bad_encoding(request: AnyRequest, error: Exception) -> Response[Problem]:
+    """A form's text in an encoding that is unknown or is not the one it claims to be."""
+    if not isinstance(error, UnicodeDecodeError) and type(error) is not LookupError:
+        return on_unknown_error(request, error)
+    detail = f"the form's text cannot be decoded: {error}"
+    return _respond(request, "urn:entrepot:invalid-request", "Invalid request", 400, detail, None)
+
+
 EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     EntrepotError: on_entrepot_error,
     HTTPException: on_http_error,

@@ -25,7 +25,8 @@ def may_write(connection: Connection, _: BaseRouteHandler) -> None:
     shop = connection.app.state.shops.choose(connection)
     if key := shop.engine.settings.server.api_key:
         scheme, _sep, given = connection.headers.get("authorization", "").partition(" ")
-        fits = hmac.compare_digest(given.strip().encode(), key.encode())
+        # Headers are bytes; ASGI frameworks show them as Latin-1.
+        fits = hmac.compare_digest(given.strip().encode("latin-1"), key.encode())
         if scheme.lower() != "bearer" or not fits:
             raise NotAuthorizedException(
                 "send the shop's server.api_key as 'Authorization: Bearer …'", headers=CHALLENGE

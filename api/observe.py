@@ -6,7 +6,7 @@ import re
 import time
 import uuid
 
-from litestar.enums import ScopeType
+from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from .metrics import Metrics
@@ -32,6 +32,7 @@ class Observe:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
+        scope = _head_as_get(scope)
         started, status = time.perf_counter(), 500
         request_id = _request_id(scope)
         scope["state"][_STATE_KEY] = request_id
@@ -54,6 +55,11 @@ class Observe:
             route = scope.get("path_template") or "none"
             method = scope["method"] if scope["method"] in METHODS else "other"
             self._metrics.request(route, method, status, time.perf_counter() - started)
+
+
+def _head_as_get(scope: HTTPScope) -> HTTPScope:
+    """HEAD is GET whose body the server leaves out; it looks at the scope that it made."""
+    return {**scope, "method": HttpMethod.GET} if scope["method"] == HttpMethod.HEAD else scope
 
 
 def _keep_encoded(scope: HTTPScope) -> None:

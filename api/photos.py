@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 from msgspec import Struct
 
-from engine.core import Engine
-from engine.errors import InvalidImage, NotFound
-from engine.images import read_local
+from engine.errors import NotFound
+
+from .shops import Shop
 
 _SIGNATURES = (
     (0, b"\xff\xd8\xff", "image/jpeg"),
@@ -31,29 +30,29 @@ class Photo(Struct, frozen=True):
     etag: str
 
 
-def read_photo(engine: Engine, product_id: str, number: int) -> Photo:
+def read_photo(shop: Shop, product_id: str, number: int) -> Photo:
     """The ``number``-th photo of a product.
 
-    Only files below the catalogue's folder that begin like a picture are ever read out.
+    Only files below the catalogue's folder (or kept from an upload) that are named and begin
+    like a picture are ever read out.
 
     Raises:
         NotFound: no such product or photo, or the catalogue names a URL or no readable picture.
     """
+    engine = shop.engine
     images = engine.get(product_id).images
     if not 0 <= number < len(images):
         raise NotFound(
             f"product {product_id!r} has {len(images)} photos, no number {number}", field="number"
         )
-    ref = images[number]
+    path = shop.photos.locate(images[number], engine.image_root)
     try:
-        data = read_local(Path(engine.image_root), ref, engine.settings.images)
-    except InvalidImage as error:
-        raise NotFound(
-            f"photo {number} of {product_id!r} cannot be read", field="number"
-        ) from error
+        data = path.read_bytes() if path else b""
+    except OSError:
+        data = b""
     media_type = _media_type(data)
     if media_type is None:
-        raise NotFound(f"photo {number} of {product_id!r} is not a picture", field="number")
+        raise NotFound(f"photo {number} of {product_id!r} is no picture here", field="number")
     return Photo(data, media_type, f'"{hashlib.blake2b(data, digest_size=12).hexdigest()}"')
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -30,6 +31,11 @@ def call(client: httpx.Client, method: str, path: str, body: Any = None) -> byte
     problem = _problem(response)
     kind = InvalidRequest if problem.status == 400 else EntrepotError
     raise kind(problem.detail, field=problem.field or None)
+
+
+def promote_remotely(client: httpx.Client, generation: str) -> None:
+    """Ask the server to make ``generation`` live."""
+    call(client, "POST", f"/v1/generations/{quote(generation, safe='')}/promote")
 
 
 def declared_fields(client: httpx.Client) -> IndexSchema:

@@ -47,9 +47,9 @@ def find_server(settings: Settings) -> httpx.Client | None:
     running = read(settings.data_path)
     if running is None or not _alive(running.pid):
         return None
-    headers = {"X-Entrepot-Shop": settings.shop}
+    headers = {b"X-Entrepot-Shop": settings.shop.encode()}
     if settings.server.api_key:
-        headers["Authorization"] = f"Bearer {settings.server.api_key}"
+        headers[b"Authorization"] = f"Bearer {settings.server.api_key}".encode()
     # trust_env: a proxy of the environment has no business between two local processes.
     client = httpx.Client(base_url=running.url, headers=headers, timeout=60, trust_env=False)
     try:

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from engine.manager import PluginStatus
 from engine.schema import FieldKind
 from engine.types import ImageWeight, Locale, SortBy
+from indexer.writer import LineResult
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Crop = tuple[Fraction, Fraction, Fraction, Fraction]
@@ -80,24 +81,12 @@ class ImageForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     explain: bool = False
 
 
-class ItemResult(Struct, frozen=True, omit_defaults=True):
-    """What became of one line of a product upload. ``field`` names what is wrong
-    with it; ``warning`` what was stored but cannot be used as sent."""
-
-    line: int
-    id: str
-    status: Literal["stored", "failed"]
-    error: str = ""
-    field: str = ""
-    warning: str = ""
-
-
 class UploadResult(Struct, frozen=True):
     """A product upload; ``items`` are in the order of the lines."""
 
     stored: int
     failed: int
-    items: list[ItemResult]
+    items: list[LineResult]
 
 
 class Plugins(Struct, frozen=True):

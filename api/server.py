@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -24,6 +24,7 @@ from engine.errors import EntrepotError, StoreLocked
 from engine.settings import Settings
 
 from .app import create_app
+from .engines import open_engine
 from .running import LOCK_FILE, Running, forget, publish, read
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,17 @@ GRACE_S = 10
 """How long requests under way may take after SIGTERM."""
 
 
-def serve(shops: Sequence[Settings], *, host: str | None, port: int | None, browser: bool) -> None:
+def serve(
+    shops: Sequence[Settings],
+    *,
+    host: str | None,
+    port: int | None,
+    browser: bool,
+    prepare: Callable[[Engine], None] = lambda engine: None,
+) -> None:
     """Serve until SIGINT or SIGTERM, then finish what has begun and close the engines.
+
+    ``prepare`` is called with each engine before the server answers.
 
     Raises:
         StoreLocked: another server holds a data folder; the message names it.
@@ -43,10 +53,12 @@ def serve(shops: Sequence[Settings], *, host: str | None, port: int | None, brow
     with ExitStack() as stack:
         for settings in shops:
             stack.enter_context(_hold(settings.data_path))
-        engines = {s.shop: stack.enter_context(Engine.open(s)) for s in shops}
-        listener = stack.enter_context(
-            _listen(host or server.host, server.port if port is None else port)
-        )
+        port = server.port if port is None else port
+        listener = stack.enter_context(_listen(host or server.host, port))
+        engines = {s.shop: stack.enter_context(open_engine(s)) for s in shops}
+        for engine in engines.values():
+            prepare(engine)
+        listener.listen()
         url = _url(listener)
         for settings in shops:
             publish(settings.data_path, Running(url, os.getpid()))
@@ -89,13 +101,24 @@ def _hold(folder: Path) -> Iterator[None]:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=512)
+        return _bound(host, port)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise EntrepotError(
             f"cannot listen on {host}:{port}: {reason}; choose another with --host and --port"
         ) from error
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Bound but not yet listening: clients are refused until the shop can answer."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except BaseException:
+        bound.close()
+        raise
+    return bound
 
 
 def _url(listener: socket.socket) -> str:

@@ -11,6 +11,7 @@ from litestar import Request
 
 from engine.core import Engine
 from engine.errors import InvalidRequest, NotFound
+from indexer import PhotoLoader
 
 from .metrics import Metrics
 
@@ -53,6 +54,7 @@ class Shop:
         self.engine = engine
         self.workers = workers
         self.metrics = metrics
+        self.photos = PhotoLoader(engine.settings)
         self.link_suffix = ""
 
 

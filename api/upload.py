@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
-import msgspec
+from indexer.writer import LineResult, write_lines
 
-from engine.core import Engine
-from engine.types import Product
-
-from .schemas import ItemResult, UploadResult
+from .schemas import UploadResult
 from .shops import Shop
 
 BATCH = 64
 MAX_LINE = 2_000_000
+"""Bytes of one product; the longest description takes 200,000 characters."""
 MAX_LINES = 100_000
+"""Results are kept until the answer, so an upload without end must be sent in parts."""
 
 Line = tuple[int, bytes]
 
@@ -23,17 +21,22 @@ Line = tuple[int, bytes]
 async def receive_products(chunks: AsyncIterator[bytes], shop: Shop) -> UploadResult:
     """Write every line; one result per line, so that a bad one fails alone.
 
-    At most :data:`BATCH` lines and one over-long line's first part are in memory.
+    At most :data:`BATCH` lines are in memory.
     """
-    items: list[ItemResult] = []
+    items: list[LineResult] = []
     batch: list[Line] = []
     async for line in read_lines(chunks):
+        if len(items) + len(batch) >= MAX_LINES:
+            continue  # read to the end, or the client would never see the answer
         batch.append(line)
         if len(batch) == BATCH:
-            items += await shop.workers.write(write_lines, shop.engine, batch)
+            items += await shop.workers.write(_write, shop, batch)
             batch = []
     if batch:
-        items += await shop.workers.write(write_lines, shop.engine, batch)
+        items += await shop.workers.write(_write, shop, batch)
+    if len(items) == MAX_LINES:
+        told = f"at most {MAX_LINES:,} lines in one request; send what follows in another"
+        items.append(LineResult(items[-1].line + 1, "", "failed", told))
     stored = sum(item.status == "stored" for item in items)
     return UploadResult(stored, len(items) - stored, items)
 
@@ -55,15 +58,12 @@ async def read_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[Line]:
         yield number, bytes(buffer)
 
 
-def write_lines(engine: Engine, lines: list[Line]) -> list[ItemResult]:
-    results = {}
-    good = []
-    for number, data in lines:
-        try:
-            raw: Any = msgspec.json.decode(data)
-            good.append((number, msgspec.convert(raw, Product, strict=False)))
-        except msgspec.MsgspecError as error:
-            results[number] = ItemResult(number, "", "failed", str(error))
-    for (number, product), done in zip(good, engine.put([(p, []) for _, p in good]), strict=True):
-        results[number] = ItemResult(number, product.id, done.status, done.error)
-    return [results[number] for number, _ in lines]
+def _write(shop: Shop, lines: Sequence[Line]) -> list[LineResult]:
+    """In the writing thread."""
+    short = [line for line in lines if len(line[1]) <= MAX_LINE]
+    done = {result.line: result for result in write_lines(shop.engine, shop.photos, short)}
+    return [done.get(number) or _too_long(number) for number, _ in lines]
+
+
+def _too_long(number: int) -> LineResult:
+    return LineResult(number, "", "failed", f"longer than {MAX_LINE:,} bytes")

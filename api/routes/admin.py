@@ -10,6 +10,7 @@ from engine.core import GenerationStatus
 from engine.manager import KINDS
 from engine.schema import CORE_FIELDS
 
+from ..engines import promote_generation
 from ..guards import may_write
 from ..schemas import FieldInfo, Fields, Plugins, Promoted
 from ..shops import Shop
@@ -51,8 +52,9 @@ async def generations(shop: NamedDependency[Shop]) -> list[GenerationStatus]:
     operation_id="promoteGeneration",
 )
 async def promote(name: FromPath[str], shop: NamedDependency[Shop]) -> Promoted:
-    """Make a built generation live; searches and writes go on meanwhile."""
-    await shop.workers.write(shop.engine.promote, name)
+    """Make a built generation live; searches and writes go on meanwhile. All but the newest
+    two and the live one are dropped."""
+    await shop.workers.write(promote_generation, shop.engine, name)
     return Promoted(name)
 
 

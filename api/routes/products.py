@@ -77,7 +77,7 @@ async def image(
     shop: NamedDependency[Shop],
 ) -> Response[bytes]:
     """A product's photo, where the catalogue names a file; 0 is the first."""
-    photo = await shop.workers.read(read_photo, shop.engine, unquote(product_id), number)
+    photo = await shop.workers.read(read_photo, shop, unquote(product_id), number)
     return _photo_response(photo, request.headers.get("if-none-match", ""))
 
 

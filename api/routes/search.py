@@ -22,6 +22,7 @@ from ..convert import (
     to_request,
     with_image_urls,
 )
+from ..errors import on_bad_encoding
 from ..examples import SEARCH_EXAMPLES
 from ..guards import takes_json, takes_multipart
 from ..schemas import ImageForm, SearchBody
@@ -58,6 +59,7 @@ async def search(
     "/v1/search/image",
     status_code=200,
     guards=[takes_multipart],
+    exception_handlers={UnicodeDecodeError: on_bad_encoding, LookupError: on_bad_encoding},
     tags=TAGS,
     operation_id="searchByImage",
 )

@@ -1,0 +1,5 @@
+"""``python -m api`` is ``entrepot``."""
+
+from .cli import main
+
+main(prog_name="entrepot")
