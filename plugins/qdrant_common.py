@@ -43,6 +43,8 @@ exactly: measured at 20,000 x 256, a scan to depth 1,000 takes 1.5 ms and HNSW 2
 HNSW_M = 24
 HNSW_EF_CONSTRUCT = 128
 HNSW_EF = 256
+"""Searches also enable ACORN, which matters to filters alone: with two conditions that each
+have an index, plain HNSW reached recall@10 of 0.90, ACORN 1.00."""
 OVERSAMPLING = 2.0
 """Of int8 candidates that are scored again with the full vectors."""
 

@@ -19,6 +19,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 from qdrant_edge import (
+    AcornSearchParams,
     Distance,
     EdgeConfig,
     EdgeOptimizersConfig,
@@ -148,10 +149,12 @@ class EdgeStores:
         return self._root / "generations" / check_name(generation, what="generation")
 
     def _search_params(self) -> SearchParams:
-        if self._options.quantization == "none":
-            return SearchParams(hnsw_ef=HNSW_EF)
         again = QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
-        return SearchParams(hnsw_ef=HNSW_EF, quantization=again)
+        return SearchParams(
+            hnsw_ef=HNSW_EF,
+            acorn=AcornSearchParams(enable=True),
+            quantization=again if self._options.quantization == "scalar" else None,
+        )
 
 
 def _config(spec: GenerationSpec, options: EdgeOptions) -> EdgeConfig:
