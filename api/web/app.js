@@ -84,7 +84,7 @@ async function run() {
   } catch (error) {
     if (signal.aborted) return;
     answer = null;
-    results.drawError(error, run);
+    showError(error);
   }
   if (!signal.aborted) results.drawBusy(false);
 }
@@ -106,6 +106,10 @@ function show(found) {
   drawFacets(found.facets);
 }
 
+function showError(error) {
+  results.drawError(error, run, ways.onbrowse);
+}
+
 function remember() {
   if (history.state?.key && answer) visited.set(history.state.key, answer);
   if (visited.size > 30) visited.delete(visited.keys().next().value);
@@ -122,7 +126,7 @@ async function showMore() {
     remember();
     results.drawFurther(answer, page, actions);
   } catch (error) {
-    if (!signal.aborted) results.drawError(error, run);
+    if (!signal.aborted) showError(error);
   }
   if (!signal.aborted) results.drawBusy(false);
 }
@@ -179,7 +183,7 @@ function showExplanation(hit) {
 async function addPhoto(file) {
   closeDialogs();
   if (file.type && !file.type.startsWith("image/")) {
-    results.drawError(new Problem(0, t("notAPhoto", { name: file.name })), run);
+    showError(new Problem(0, t("notAPhoto", { name: file.name })));
     return;
   }
   const photo = await readPhoto(file);

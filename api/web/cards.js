@@ -9,7 +9,7 @@
  * @property {(hit: Hit) => string} similarLink
  */
 import { h, highlighted, icon } from "./dom.js";
-import { money, valueName } from "./format.js";
+import { capital, money, valueName } from "./format.js";
 import { t } from "./strings.js";
 
 /**
@@ -32,7 +32,7 @@ export function card(hit, actions) {
       "div",
       { class: "facts" },
       h("p", { class: "kind" }, product.brand || categoryName(product.category)),
-      h("h3", { class: "name" }, opener(hit, actions)),
+      h("h2", { class: "name" }, opener(hit, actions)),
       price(product),
       buttons(hit, actions),
     ),
@@ -110,7 +110,7 @@ export function price(product) {
  */
 export function categoryName(category) {
   const path = Array.isArray(category) ? category : category ? [category] : [];
-  return path.length ? valueName("category", path.at(-1)) : "";
+  return path.length ? capital(valueName("category", path.at(-1))) : "";
 }
 
 /**

@@ -59,7 +59,11 @@ export function fieldName(field) {
   return capital(field.replace(/[_-]+/g, " ").trim());
 }
 
-const capital = (text) => text.charAt(0).toLocaleUpperCase() + text.slice(1);
+/**
+ * @param {string} text
+ * @returns {string} with a capital at its start
+ */
+export const capital = (text) => text.charAt(0).toLocaleUpperCase() + text.slice(1);
 
 /**
  * A keyword or flag as a shopper reads it; a category's last step.
@@ -70,5 +74,5 @@ const capital = (text) => text.charAt(0).toLocaleUpperCase() + text.slice(1);
  */
 export function valueName(field, value) {
   if (typeof value === "boolean") return t(value ? "yes" : "no");
-  return field === "category" ? capital(value.split(" > ").at(-1) ?? value) : value;
+  return field === "category" ? (value.split(" > ").at(-1) ?? value) : value;
 }

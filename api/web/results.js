@@ -78,7 +78,7 @@ function drawNotices({ degraded, warnings }) {
     const names = degraded.map((each) => `${each.component} (${each.reason})`).join("; ");
     notices.unshift(t("degraded", { names }));
   }
-  $("notices").replaceChildren(...notices.map((text) => h("li", {}, icon("info"), h("span", {}, text))));
+  $("notices").replaceChildren(...notices.map((text) => h("p", {}, icon("info"), h("span", {}, text))));
 }
 
 function emptyMessage(state, { onclearfilters, onbrowse }) {
@@ -94,15 +94,16 @@ function emptyMessage(state, { onclearfilters, onbrowse }) {
 /**
  * @param {Error} error
  * @param {() => void} onretry
+ * @param {() => void} onbrowse
  */
-export function drawError(error, onretry) {
+export function drawError(error, onretry, onbrowse) {
   const text = error instanceof Problem ? error.message : t("errorNetwork");
   $("grid").replaceChildren();
   $("count").replaceChildren();
   $("notices").replaceChildren();
   $("more-row").hidden = true;
-  const retry = button(t("retry"), onretry, "primary");
-  $("message").replaceChildren(...message("warning", t("errorTitle"), text, [retry]));
+  const ways = [button(t("retry"), onretry, "primary"), button(t("browseAll"), onbrowse)];
+  $("message").replaceChildren(...message("warning", t("errorTitle"), text, ways));
 }
 
 function message(name, title, text, buttons) {
