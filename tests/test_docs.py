@@ -81,7 +81,7 @@ def test_no_tracked_file_names_a_folder_of_one_machine() -> None:
         content = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b"\0"
         if b"\0" not in content[:8192]:
             found = MACHINE_PATH.search(content.decode("utf-8", "replace"))
-            assert found is None, f"{name}: {found and found[0]}"
+            assert not found, f"{name}: {found[0]}"
 
 
 def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
