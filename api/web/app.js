@@ -119,6 +119,7 @@ async function showMore() {
   const { signal } = running;
   const shown = answer.hits.length;
   const limit = Math.min(PAGE_SIZE, WINDOW - shown);
+  $("more").disabled = true;
   results.drawBusy(true);
   try {
     const page = await search(state, { offset: shown, limit, signal });
@@ -128,6 +129,7 @@ async function showMore() {
   } catch (error) {
     if (!signal.aborted) showError(error);
   }
+  $("more").disabled = false;
   if (!signal.aborted) results.drawBusy(false);
 }
 

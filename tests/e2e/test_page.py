@@ -239,6 +239,39 @@ def test_an_error_says_what_is_wrong(page: Page, complaints: list[str]) -> None:
     assert cards(page).count() == 24
 
 
+def test_a_file_that_is_no_photo(page: Page, complaints: list[str]) -> None:
+    page.goto("/")
+    cards(page)
+    page.locator("#file").set_input_files(
+        {"name": "list.txt", "mimeType": "text/plain", "buffer": b"milk, eggs"}
+    )
+    expect(page.get_by_text("“list.txt” is not a photo.")).to_be_visible()
+    with page.expect_response("**/v1/search/image"):
+        page.locator("#file").set_input_files(
+            {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": b"milk, eggs"}
+        )
+    expect(page.get_by_text("image: not a picture; send JPEG")).to_be_visible()
+    assert [c for c in complaints if "400" not in c] == []
+    complaints.clear()
+    page.get_by_role("button", name="Remove the photo").click()
+    assert cards(page).count() == 24
+
+
+def test_a_camera_photo_travels_small(page: Page) -> None:
+    page.goto("/")
+    size = page.evaluate(
+        """async () => {
+            const canvas = new OffscreenCanvas(3000, 4000);
+            canvas.getContext("2d").fillRect(0, 0, 900, 900);
+            const blob = await canvas.convertToBlob({ type: "image/png" });
+            const { readPhoto } = await import("/photo.js");
+            const photo = await readPhoto(new File([blob], "p.png", { type: "image/png" }));
+            return [photo.width, photo.height, photo.blob.type];
+        }"""
+    )
+    assert size == [768, 1024, "image/jpeg"]
+
+
 def test_nothing_found_offers_a_way_out(page: Page) -> None:
     page.goto("/?min.price=1000000")
     expect(page.get_by_role("heading", name="Nothing matches all of this")).to_be_visible()
