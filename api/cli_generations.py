@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
@@ -58,7 +58,7 @@ def open_shop(config: Path | None) -> Iterator[Shop]:
     """Through the running server where there is one, for it holds the index."""
     settings = settings_from(config)
     if client := find_server(settings):
-        with client:
+        with closing(client):
             yield RemoteShop(client)
     else:
         with open_engine(settings) as engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -48,7 +49,7 @@ def command(
 def promote(settings: Settings, generation: str) -> None:
     """In the process that holds the index: a running server, else this one."""
     if client := find_server(settings):
-        with client:
+        with closing(client):
             promote_remotely(client, generation)
     else:
         with open_engine(settings) as engine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -66,7 +67,7 @@ def _search(
     settings: Settings, body: SearchBody, pairs: Sequence[tuple[str, str]]
 ) -> SearchResponse:
     if client := find_server(settings):
-        with client:
+        with closing(client):
             body = _filtered(body, pairs, declared_fields(client) if pairs else IndexSchema())
             answer = call(client, "POST", "/v1/search", body)
         return msgspec.json.decode(answer, type=SearchResponse)

@@ -33,11 +33,10 @@ from engine.errors import (
 )
 
 from .observe import request_id_of
+from .openapi import PROBLEM
 from .schemas import Problem
 
 log = logging.getLogger(__name__)
-
-MEDIA_TYPE = "application/problem+json"
 
 STATUS: dict[type[EntrepotError], int] = {
     EntrepotError: 500,
@@ -145,4 +144,4 @@ def _respond(
     problem = Problem(
         type, title, status, detail, field or "", errors or [], request_id_of(request.scope)
     )
-    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers or {})
+    return Response(problem, status_code=status, media_type=PROBLEM, headers=headers or {})

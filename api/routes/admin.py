@@ -12,6 +12,7 @@ from engine.schema import CORE_FIELDS
 
 from ..engines import promote_generation
 from ..guards import may_write
+from ..openapi import NEEDS_KEY, problems
 from ..schemas import FieldInfo, Fields, Plugins, Promoted
 from ..shops import Shop
 
@@ -25,7 +26,7 @@ async def plugins(shop: NamedDependency[Shop]) -> Plugins:
     return Plugins(list(manager.statuses), {kind: manager.names(kind) for kind in KINDS})
 
 
-@get("/v1/fields", tags=TAGS, operation_id="listFields")
+@get("/v1/fields", responses=problems(503), tags=TAGS, operation_id="listFields")
 async def fields(shop: NamedDependency[Shop]) -> Fields:
     """The fields that can be filtered, faceted and sorted."""
     schema = shop.engine.schema
@@ -48,6 +49,8 @@ async def generations(shop: NamedDependency[Shop]) -> list[GenerationStatus]:
     "/v1/generations/{name:str}/promote",
     status_code=200,
     guards=[may_write],
+    responses=problems(401, 403, 404, 409),
+    security=NEEDS_KEY,
     tags=TAGS,
     operation_id="promoteGeneration",
 )
@@ -62,6 +65,8 @@ async def promote(name: FromPath[str], shop: NamedDependency[Shop]) -> Promoted:
     "/v1/generations/rollback",
     status_code=200,
     guards=[may_write],
+    responses=problems(401, 403, 404),
+    security=NEEDS_KEY,
     tags=TAGS,
     operation_id="rollBack",
 )
@@ -73,6 +78,8 @@ async def rollback(shop: NamedDependency[Shop]) -> Promoted:
 @delete(
     "/v1/generations/{name:str}",
     guards=[may_write],
+    responses=problems(401, 403, 404),
+    security=NEEDS_KEY,
     tags=TAGS,
     operation_id="dropGeneration",
 )

@@ -31,10 +31,9 @@ def page_handlers(folder: Path = WEB) -> list[HTTPRouteHandler]:
 
 def _handler(path: Path, name: str) -> HTTPRouteHandler:
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    media_type = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
 
     @get("/" if name == INDEX else f"/{name}", include_in_schema=False, name=f"page:{name}")
     async def page_file() -> Response[bytes]:
-        return Response(path.read_bytes(), media_type=media_type, headers=HEADERS)
+        return Response(path.read_bytes(), media_type=kind, headers=HEADERS)
 
     return page_file

@@ -8,7 +8,6 @@ from urllib.parse import unquote
 
 from litestar import MediaType, Request, Response, delete, get, put
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from engine.types import SearchResponse
@@ -20,6 +19,7 @@ from ..convert import (
     split_list,
 )
 from ..guards import may_write, takes_ndjson
+from ..openapi import NEEDS_KEY, UploadOperation, problems
 from ..photos import Photo, read_photo
 from ..schemas import SearchBody, UploadResult
 from ..shops import PARAMETER, Shop
@@ -31,14 +31,24 @@ SIMILAR_PARAMETERS = frozenset({"limit", "offset", "facets", "fields", "explain"
 PHOTO_CACHE = "public, max-age=3600"
 
 
-@get("/v1/products/{product_id:str}", tags=TAGS, operation_id="getProduct")
+@get(
+    "/v1/products/{product_id:str}",
+    responses=problems(404, 503),
+    tags=TAGS,
+    operation_id="getProduct",
+)
 async def product(product_id: FromPath[str], shop: NamedDependency[Shop]) -> dict[str, Any]:
     """One product, with ``image_urls`` beside its ``images``."""
     found = await shop.workers.read(shop.engine.get, unquote(product_id))
     return product_view(found, shop.link_suffix)
 
 
-@get("/v1/products/{product_id:str}/similar", tags=TAGS, operation_id="similarProducts")
+@get(
+    "/v1/products/{product_id:str}/similar",
+    responses=problems(400, 404, 503),
+    tags=TAGS,
+    operation_id="similarProducts",
+)
 async def similar(
     request: Request[Any, Any, Any],
     product_id: FromPath[str],
@@ -68,7 +78,7 @@ async def similar(
     tags=TAGS,
     operation_id="productImage",
     media_type="image/*",
-    responses={304: ResponseSpec(None, description="Unchanged", generate_examples=False)},
+    responses=problems(404, 503),
 )
 async def image(
     request: Request[Any, Any, Any],
@@ -91,6 +101,9 @@ def _photo_response(photo: Photo, known: str) -> Response[bytes]:
 @put(
     "/v1/products",
     guards=[may_write, takes_ndjson],
+    operation_class=UploadOperation,
+    responses=problems(401, 403, 415, 503),
+    security=NEEDS_KEY,
     tags=TAGS,
     operation_id="putProducts",
     request_max_body_size=None,
@@ -108,6 +121,8 @@ async def upload(request: Request[Any, Any, Any], shop: NamedDependency[Shop]) -
 @delete(
     "/v1/products/{product_id:str}",
     guards=[may_write],
+    responses=problems(401, 403, 404, 503),
+    security=NEEDS_KEY,
     tags=TAGS,
     operation_id="deleteProduct",
     media_type=MediaType.JSON,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
-from litestar.params import Body, FromQuery, QueryParameter
+from litestar.params import Body, FromQuery, JSONBody, QueryParameter
 
 from engine.types import SearchResponse
 
@@ -23,8 +23,8 @@ from ..convert import (
     with_image_urls,
 )
 from ..errors import on_bad_encoding
-from ..examples import SEARCH_EXAMPLES
 from ..guards import takes_json, takes_multipart
+from ..openapi import SearchOperation, problems
 from ..schemas import ImageForm, SearchBody
 from ..shops import PARAMETER, Shop
 
@@ -47,10 +47,16 @@ def run_search(shop: Shop, body: SearchBody, upload: bytes | None = None) -> Sea
     return response
 
 
-@post("/v1/search", status_code=200, guards=[takes_json], tags=TAGS, operation_id="search")
-async def search(
-    data: Annotated[SearchBody, Body(examples=SEARCH_EXAMPLES)], shop: NamedDependency[Shop]
-) -> SearchResponse:
+@post(
+    "/v1/search",
+    status_code=200,
+    guards=[takes_json],
+    operation_class=SearchOperation,
+    responses=problems(400, 404, 413, 415, 503),
+    tags=TAGS,
+    operation_id="search",
+)
+async def search(data: JSONBody[SearchBody], shop: NamedDependency[Shop]) -> SearchResponse:
     """Search by words, photo, products to be like, or any mix; or browse with filters."""
     return await shop.workers.read(run_search, shop, data)
 
@@ -60,6 +66,7 @@ async def search(
     status_code=200,
     guards=[takes_multipart],
     exception_handlers={UnicodeDecodeError: on_bad_encoding, LookupError: on_bad_encoding},
+    responses=problems(400, 404, 413, 415, 503),
     tags=TAGS,
     operation_id="searchByImage",
 )
@@ -76,7 +83,7 @@ async def search_image(
     return await shop.workers.read(run_search, shop, from_form(data), upload)
 
 
-@get("/v1/search", tags=TAGS, operation_id="searchByLink")
+@get("/v1/search", responses=problems(400, 404, 503), tags=TAGS, operation_id="searchByLink")
 async def search_link(
     request: Request[Any, Any, Any],
     shop: NamedDependency[Shop],
