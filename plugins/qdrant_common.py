@@ -240,10 +240,12 @@ def _grams(run: re.Match[str]) -> str:
     return f"{_bigrams(run)} {' '.join(run.group())} "
 
 
-def ranked(rows: Iterable[tuple[str, float]], min_score: float | None) -> list[Scored]:
-    """Best first, equal scores by product id, none below ``min_score``."""
-    kept = sorted((-score, id) for id, score in rows if min_score is None or score >= min_score)
-    return [Scored(id, -negative) for negative, id in kept]
+def ranked(rows: list[tuple[float, str]], min_score: float | None) -> list[Scored]:
+    """From (negated score, id): best first, equal scores by id, none below ``min_score``."""
+    rows.sort()
+    if min_score is None:
+        return [Scored(id, -negative) for negative, id in rows]
+    return [Scored(id, -negative) for negative, id in rows if -negative >= min_score]
 
 
 def threshold(min_score: float | None) -> float | None:

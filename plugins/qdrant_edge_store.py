@@ -72,10 +72,10 @@ class EdgeStore:
     def __init__(
         self, shard: EdgeShard, spec: GenerationSpec, folder: Path, params: SearchParams
     ) -> None:
-        self._shard = shard
+        self.shard = shard
         self._spec = spec
         self._folder = folder
-        self._params = params
+        self.params = params
         self._docs = DocValues()
         self._lock = Lock()
         self._unflushed = 0
@@ -120,14 +120,16 @@ class EdgeStore:
                 query=query,
                 filter=compiled,
                 score_threshold=threshold(lane.min_score),
-                params=self._params,
+                params=self.params,
             )
             for lane, query in asked
         ]
         with vendor(self._folder):
-            answers = self._shard.query_batch(q.QueryBatchRequest(requests))
+            answers = self.shard.query_batch(q.QueryBatchRequest(requests))
         found = {id(lane): answer for (lane, _), answer in zip(asked, answers, strict=True)}
-        return [self._ranked(found.get(id(lane), []), lane.min_score) for lane in lanes]
+        return [
+            ranked(self._docs.rows_of(found.get(id(lane), ())), lane.min_score) for lane in lanes
+        ]
 
     def facet(self, field: str, filter: Filter, limit: int) -> list[FacetValue]:
         return self._docs.facet(field, filter, limit)
@@ -173,21 +175,21 @@ class EdgeStore:
                 type = types.Float if is_number else types.Keyword
                 self._update(UpdateOperation.create_field_index(path, type), 0)
             with vendor(self._folder):
-                self._shard.optimize()
-                self._shard.flush()
+                self.shard.optimize()
+                self.shard.flush()
             self._spec = msgspec.structs.replace(self._spec, schema=schema, products=products)
             write_atomically(self._folder / "generation.json", msgspec.json.encode(self._spec))
 
     def close(self) -> None:
         with self._lock, vendor(self._folder):
-            self._shard.close()
+            self.shard.close()
 
     def _update(self, operation: UpdateOperation, points: int) -> None:
         with vendor(self._folder):
-            self._shard.update(operation)
+            self.shard.update(operation)
             self._unflushed += points
             if self._unflushed >= FLUSH_EVERY:
-                self._shard.flush()
+                self.shard.flush()
                 self._unflushed = 0
 
     def _point(self, point: Point) -> q.Point:
@@ -205,14 +207,11 @@ class EdgeStore:
             return sparse and q.Query.Nearest(sparse, using="bm25")
         return q.Query.Nearest(check_query(lane.using, lane.vector, self._spec), using=lane.using)
 
-    def _ranked(self, found: list[Any], min_score: float | None) -> list[Scored]:
-        return ranked(self._docs.ids_of((hit.id, hit.score) for hit in found), min_score)
-
     def _retrieve(self, ids: Sequence[str], **want: Any) -> list[tuple[Any, Any]]:
         if not ids:
             return []
         with vendor(self._folder):
-            records = self._shard.retrieve([point_id(id) for id in ids], **want)
+            records = self.shard.retrieve([point_id(id) for id in ids], **want)
         return [(record.id, record) for record in records]
 
     def _scroll(self, batch: int, payload: Any, vector: Any) -> Iterator[Any]:
@@ -222,7 +221,7 @@ class EdgeStore:
                 offset=offset, limit=batch, with_payload=payload, with_vector=vector
             )
             with vendor(self._folder):
-                records, offset = self._shard.scroll(request)
+                records, offset = self.shard.scroll(request)
             yield from records
             if offset is None:
                 return

@@ -113,7 +113,7 @@ class ServerStore:
         answers = self._call("query_batch_points", requests=requests)
         found = {id(lane): answer.points for (lane, _), answer in zip(asked, answers, strict=True)}
         return [
-            ranked(((p.payload["id"], p.score) for p in found.get(id(lane), [])), lane.min_score)
+            ranked([(-p.score, p.payload["id"]) for p in found.get(id(lane), [])], lane.min_score)
             for lane in lanes
         ]
 
