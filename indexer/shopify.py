@@ -16,6 +16,11 @@ from .values import parse_price
 
 _MARKS = frozenset({"image_src", "option1_name", "variant_price", "variant_sku"})
 _LISTS = {"variant_sku": "sku", "variant_barcode": "barcode"}
+_OWN = (
+    *("variant_", "option", "image_", "handle", "published", "product_category"),
+    "cost_per_item",
+)
+"""Columns that are read here; and what the shop paid, which is nobody's business."""
 _SHOPPING = "google_shopping_"
 MAX_ROWS = 5000
 """Rows of one product; the rest becomes a duplicate id, which is reported."""
@@ -49,7 +54,7 @@ def _merged(group: list[tuple[int, Row]]) -> Iterator[RawRecord]:
     data: Row = {
         _name(original): value
         for original, value in first[""].items()
-        if not normalized(original).startswith(("variant_", "option", "image_"))
+        if not normalized(original).startswith(_OWN)
     }
     data |= {"id": first["handle"], "images": _images(rows), **_options(rows)}
     for column, name in _LISTS.items():
@@ -61,9 +66,9 @@ def _merged(group: list[tuple[int, Row]]) -> Iterator[RawRecord]:
         data["in_stock"] = any(_orderable(row) for row in rows)
     if category := first.get("product_category") or first.get("type"):
         data["category"] = category
-    if str(first.get("status", "")).lower() in ("draft", "archived"):
-        data["published"] = False
-    yield RawRecord(line, {k: v for k, v in data.items() if k != "Handle"})
+    draft = str(first.get("status", "")).lower() in ("draft", "archived")
+    data["published"] = False if draft else first.get("published", True)
+    yield RawRecord(line, data)
 
 
 def _name(column: str) -> str:

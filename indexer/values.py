@@ -98,13 +98,13 @@ def parse_stock(value: Any) -> bool:
     if isinstance(value, int | float | Decimal):
         return value > 0
     if isinstance(value, str):
-        word = re.sub(r"[\s-]+", "_", value.strip().lower())
-        # schema.org: https://schema.org/InStock
-        word = word.rpartition("/")[2]
+        # schema.org writes https://schema.org/InStock
+        text = value.strip().lower().rpartition("/")[2]
+        word = re.sub(r"[\s-]+", "_", text)
         if word in _IN_STOCK or word in _OUT_OF_STOCK:
             return word in _IN_STOCK
         try:
-            return float(word) > 0
+            return float(text) > 0
         except ValueError:
             pass
     raise ValueError(f"{_short(value)} says neither in stock nor out of stock")

@@ -39,29 +39,27 @@ def _records(file: BinaryIO, uri: str) -> Iterator[RawRecord]:
     # The csv module has one limit per process, 128 KiB by default.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW))
     # Bytes that are not UTF-8 survive as lone surrogates, so that one row is refused, not all.
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    first = text.readline(MAX_ROW)
-    lines = _bounded(first, text, uri)
-    rows = csv.reader(lines, delimiter=delimiter_of(first), strict=True)
-    try:
-        header = [name.strip() for name in next(rows, [])]
-    except csv.Error as error:
-        raise InvalidRequest(
-            f"cannot read catalogue {uri}: header: {error}", field="source"
-        ) from error
-    if not any(header):
-        raise InvalidRequest(f"cannot read catalogue {uri}: no header line", field="source")
-    while True:
-        start = rows.line_num + 1
+    with io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="") as text:
+        first = text.readline(MAX_ROW)
+        lines = _bounded(first, text, uri)
+        rows = csv.reader(lines, delimiter=delimiter_of(first), strict=True)
         try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield RawRecord(start, {}, _reason(error, start, rows.line_num))
-            continue
-        if row:
-            yield _record(start, header, row)
+            header = [name.strip() for name in next(rows, [])]
+        except csv.Error:
+            header = []
+        if not any(header):
+            raise InvalidRequest(f"cannot read catalogue {uri}: no header line", field="source")
+        while True:
+            start = rows.line_num + 1
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield RawRecord(start, {}, _reason(error, start, rows.line_num))
+                continue
+            if row:
+                yield _record(start, header, row)
 
 
 def _bounded(first: str, rest: io.TextIOWrapper, uri: str) -> Iterator[str]:
