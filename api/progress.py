@@ -24,7 +24,8 @@ def progress_bar() -> Iterator[OnProgress]:
         TextColumn("{task.fields[speed]}"),
     )
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
 
         def show(event: Event) -> None:
             if event.stage not in tasks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ import uvicorn
 from PIL import Image
 
 from api.app import create_app
-from engine import Engine, GenerationSpec, IndexSchema, Product, Settings
+from engine import Encoder, Engine, GenerationSpec, IndexSchema, Point, Product, Settings
 from engine.assembly import open_encoders, open_stores
 from engine.documents import dense_text, make_point
 from engine.images import decode_image, read_local
@@ -26,6 +27,17 @@ HASH = EncoderSettings(ComponentSettings("hash"), ComponentSettings("hash"))
 COLOURS = ("red", "green", "blue", "white", "black")
 KINDS = ("shoe", "lamp", "sofa", "mug")
 ODD_ID = "a/b c?#%2F·é"
+SETTINGS_FILE = """
+shop = "test"
+log_level = "error"
+[catalogue]
+source = "products.jsonl"
+[encoders]
+text = { plugin = "hash" }
+image = { plugin = "hash" }
+[profiles.default]
+weights = { image = 0.0 }
+"""
 SCHEMA = IndexSchema({"color": FieldKind.KEYWORD, "size": FieldKind.NUMBER})
 
 
@@ -92,19 +104,22 @@ def build(settings: Settings, root: Path, generation: str = "g1", live: bool = T
     stores = open_stores(settings, manager)
     spec = GenerationSpec(SCHEMA, text.info, image.info, image_root=str(root))
     store = stores.create(generation, spec)
-    for product in products():
-        refs = [ref for ref in product.images if "://" not in ref]
-        photos = [
-            decode_image(read_local(root, ref, settings.images), settings.images) for ref in refs
-        ]
-        rows = image.encode_images(photos or [Image.new("RGB", (8, 8))])[: len(photos)]
-        words = text.encode_texts([dense_text(product)], "document")[0]
-        store.upsert([make_point(product, words, rows, SCHEMA)])
+    store.upsert([_point(product, text, image, root, settings) for product in products()])
     store.build(SCHEMA, len(products()))
     store.close()
     if live:
         stores.promote(generation)
     stores.close()
+
+
+def _point(
+    product: Product, text: Encoder, image: Encoder, root: Path, settings: Settings
+) -> Point:
+    refs = [ref for ref in product.images if "://" not in ref]
+    photos = [decode_image(read_local(root, ref, settings.images), settings.images) for ref in refs]
+    rows = image.encode_images(photos or [Image.new("RGB", (8, 8))])[: len(photos)]
+    words = text.encode_texts([dense_text(product)], "document")[0]
+    return make_point(product, words, rows, SCHEMA)
 
 
 @contextmanager
@@ -127,6 +142,26 @@ def serving(engines: Mapping[str, Engine], **client: object) -> Iterator[httpx.C
         thread.join(30)
         listener.close()
         assert not thread.is_alive()
+
+
+def write_catalogue(root: Path) -> Path:
+    """:func:`products` as JSON lines beside their photos, and settings that name them."""
+    rows = [
+        {
+            "id": product.id,
+            "title": product.title,
+            "category": " > ".join(product.category),
+            "brand": product.brand,
+            "price": product.price,
+            "images": [ref for ref in product.images if "://" not in ref],
+            **product.attributes,
+        }
+        for product in products()
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (root / "products.jsonl").write_text(lines, encoding="utf-8")
+    (root / "entrepot.toml").write_text(SETTINGS_FILE, encoding="utf-8")
+    return root / "entrepot.toml"
 
 
 def problem(response: httpx.Response, status: int, field: str = "") -> str:
