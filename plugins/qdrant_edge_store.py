@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
+from uuid import UUID
 
 import msgspec
 import qdrant_edge as q
@@ -94,7 +95,8 @@ class EdgeStore:
         check_points(points, self._spec)
         with self._lock:
             for chunk in chunks(points, UPSERT_CHUNK):
-                made = [self._point(point) for point in chunk]
+                with vendor(self._folder):
+                    made = [self._point(point) for point in chunk]
                 self._update(UpdateOperation.upsert_points(made), len(made))
                 for point in chunk:
                     self._docs.put(point.product.id, point.product.title, point.fields)
@@ -102,7 +104,7 @@ class EdgeStore:
     def delete(self, ids: Sequence[str]) -> None:
         with self._lock:
             for chunk in chunks(ids, UPSERT_CHUNK):
-                gone = [point_id(id) for id in chunk]
+                gone: list[int | UUID | str] = [point_id(id) for id in chunk]
                 self._update(UpdateOperation.delete_points(gone), len(gone))
                 for id in chunk:
                     self._docs.drop(id)

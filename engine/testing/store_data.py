@@ -106,8 +106,12 @@ def filters(points: Sequence[Point]) -> st.SearchStrategy[Filter]:
     for point in points:
         for name, value in point.fields.items():
             held[name].update(value if isinstance(value, list) else [value])
-    absent = {FieldKind.KEYWORD: "nowhere", FieldKind.NUMBER: 1e9, FieldKind.BOOLEAN: True}
-    pools = {
+    absent: dict[FieldKind, Any] = {
+        FieldKind.KEYWORD: "nowhere",
+        FieldKind.NUMBER: 1e9,
+        FieldKind.BOOLEAN: True,
+    }
+    pools: dict[str, list[Any]] = {
         name: sorted(values | {absent[SCHEMA.kind(name) or FieldKind.KEYWORD]})
         for name, values in held.items()
     }

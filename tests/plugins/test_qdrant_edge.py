@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -57,6 +58,7 @@ def stores(tmp_path: Path) -> EdgeStores:
 
 WRITER = """
 import sys
+import msgspec
 import numpy as np
 from engine.testing.store_data import TEXT_DIM, make_point
 from engine.types import Product
@@ -181,4 +183,12 @@ def test_live_writes_are_searched_without_building(stores: VectorStores) -> None
     for point in more[:10]:
         best = store.search_batch([text_lane(vector=point.text)], EVERYTHING, 1)[0]
         assert best[0].id == point.product.id
+    store.close()
+
+
+def test_a_value_that_json_cannot_hold_is_told(stores: EdgeStores) -> None:
+    store = stores.create("g", make_spec())
+    with pytest.raises(StoreError, match="NaN"):
+        store.upsert([msgspec.structs.replace(POINTS[0], fields={"price": float("nan")})])
+    assert store.count(EVERYTHING) == 0
     store.close()
