@@ -46,7 +46,7 @@ def decode_image(data: bytes, limits: ImageSettings, *, field: str = "image") ->
         raise InvalidImage(
             f"{field}: not a picture; send {', '.join(_FORMATS)}", field=field
         ) from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLarge(
             f"{field}: more than {limits.max_pixels:,} pixels", field=field
         ) from error
@@ -85,7 +85,7 @@ def read_local(root: Path, ref: str, limits: ImageSettings) -> bytes:
                 f"images: {ref!r} is over the limit of {limits.max_bytes:,} bytes", field="images"
             )
         return path.read_bytes()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in a circle
         reason = getattr(error, "strerror", None) or str(error)
         raise InvalidImage(f"images: cannot read {ref!r}: {reason}", field="images") from error
 

@@ -31,12 +31,13 @@ LANE_WEIGHTS: Mapping[str, float] = {
     "like_text": 1.0,
     "like_image": 1.0,
 }
-"""Defaults of all lanes; a translated lane weighs what its own kind does."""
+"""Defaults of all lanes, against the others of words or of pictures; a translated lane weighs
+what its kind does."""
 _WORD_LANES = ("text", "image", "bm25")
 
 
 Weight = Callable[[str], float]
-"""A lane's fusion weight, by its name."""
+"""What a lane weighs against the others of its group, by its name."""
 
 
 class Lanes(Struct, frozen=True):
@@ -49,8 +50,9 @@ class Lanes(Struct, frozen=True):
 def plan_lanes(query: Query, plan: QueryPlan, live: Live, base: Mapping[str, float]) -> Lanes:
     """Encode only what the lanes with a weight above 0 need.
 
-    ``base`` overrules :data:`LANE_WEIGHTS`. Where words and pictures meet, the words' lanes
-    are weighed by ``1 - image_weight`` and the pictures' by ``image_weight``.
+    ``base`` overrules :data:`LANE_WEIGHTS`. The words' lanes share a weight of 1, and so do
+    the pictures'; where both are present it is ``1 - image_weight`` and ``image_weight``, so
+    that three lanes of words do not outvote one photo.
 
     Raises:
         NotFound: a ``like`` id is not in the index.
@@ -63,16 +65,24 @@ def plan_lanes(query: Query, plan: QueryPlan, live: Live, base: Mapping[str, flo
 
     def weight(lane: str) -> float:
         kind = lane.partition(":")[0]
-        own = base.get(lane, base.get(kind, LANE_WEIGHTS[kind]))
-        return own * (words if kind in _WORD_LANES else pictures)
+        return base.get(lane, base.get(kind, LANE_WEIGHTS[kind]))
 
     _require_products(query.like, live.store)
     queries: list[LaneQuery] = []
-    if has_words:
+    weights: dict[str, float] = {}
+    if has_words and words > 0:
         queries += _word_lanes(plan, live, weight)
-    if has_picture:
-        queries += _picture_lanes(query, live, weight)
-    return Lanes(tuple(queries), {lane.name: weight(lane.name) for lane in queries})
+        weights |= _shares(queries, weight, words)
+    if has_picture and pictures > 0:
+        lanes = list(_picture_lanes(query, live, weight))
+        weights |= _shares(lanes, weight, pictures)
+        queries += lanes
+    return Lanes(tuple(queries), weights)
+
+
+def _shares(lanes: Sequence[LaneQuery], weight: Weight, whole: float) -> dict[str, float]:
+    total = sum(weight(lane.name) for lane in lanes)
+    return {lane.name: whole * weight(lane.name) / total for lane in lanes}
 
 
 def _word_lanes(plan: QueryPlan, live: Live, weight: Weight) -> Iterator[LaneQuery]:

@@ -38,7 +38,8 @@ def rank(
             degraded.append(Degraded(guard.name, str(error)))
             continue
         scores = _frozen(np.array(scores, dtype=np.float32))
-        for candidate, delta in zip(window, (scores - batch.scores).tolist(), strict=True):
+        deltas = scores.astype(np.float64) - batch.scores
+        for candidate, delta in zip(window, deltas.tolist(), strict=True):
             candidate.deltas[guard.name] = delta
         # Rankers see the window in one fixed order, so columns are fetched once for all.
         batch = msgspec.structs.replace(batch, scores=scores)
