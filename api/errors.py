@@ -72,7 +72,9 @@ def on_entrepot_error(request: AnyRequest, error: EntrepotError) -> Response[Pro
     """The engine's own errors: their messages are written for the caller."""
     status = STATUS[_known(type(error))]
     if status >= 500:
-        log.error("%s: %s: %s", request_id_of(request.scope), type(error).__name__, error)
+        # 503 is a state that health reports too, not an incident of this request.
+        level = logging.WARNING if status == 503 else logging.ERROR
+        log.log(level, "%s: %s: %s", request_id_of(request.scope), type(error).__name__, error)
     words = _WORD_START.sub(" ", type(error).__name__).capitalize()
     slug = _WORD_START.sub("-", type(error).__name__).lower()
     return _respond(request, f"urn:entrepot:{slug}", words, status, str(error), error.field)

@@ -6,13 +6,18 @@ import base64
 import io
 import struct
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 from PIL import Image
 
-from tests.api.harness import png, problem
+from engine import Engine
+from engine.settings import ImageSettings
+from tests.api.harness import build, make_settings, png, problem, serving
 
 JSON = {"Content-Type": "application/json"}
 
@@ -35,6 +40,18 @@ def picture(format: str, mode: str = "RGB", frames: int = 1) -> bytes:
     more = {"save_all": True, "append_images": images[1:]} if frames > 1 else {}
     images[0].save(buffer, format, **more)
     return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def fetching(tmp_path_factory: pytest.TempPathFactory, photo_root: Path) -> Iterator[httpx.Client]:
+    """A shop that fetches pictures by URL."""
+    settings = structs.replace(
+        make_settings(tmp_path_factory.mktemp("fetching")),
+        images=ImageSettings(urls=True, schemes=("http", "https"), timeout_s=5),
+    )
+    build(settings, photo_root)
+    with Engine.open(settings) as engine, serving({"test": engine}) as client:
+        yield client
 
 
 BODIES: list[tuple[dict[str, Any], str, str]] = [
@@ -217,6 +234,24 @@ def test_too_large_a_body(shop: httpx.Client) -> None:
 )
 def test_no_such_route(shop: httpx.Client, method: str, path: str, status: int) -> None:
     problem(shop.request(method, path), status)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://127.0.0.1:1/x.png", "not a public address"),
+        ("http://localhost:1/x.png", "not a public address"),
+        ("http://[::1]:1/x.png", "not a public address"),
+        ("http://169.254.169.254/latest", "not a public address"),
+        ("file:///etc/passwd", "scheme"),
+        ("shoe", "scheme"),
+    ],
+)
+def test_image_url_where_urls_are_on(fetching: httpx.Client, url: str, says: str) -> None:
+    response = fetching.post("/v1/search", json={"image_url": url})
+    detail = problem(response, 400, "image_url")
+    assert detail.startswith("image_url:")
+    assert says in detail
 
 
 def test_the_shop_is_well_after_all_that(shop: httpx.Client) -> None:

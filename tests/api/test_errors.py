@@ -66,7 +66,7 @@ def test_errors_of_the_engine(
 
     with (
         Engine.open(settings) as engine,
-        caplog.at_level(logging.ERROR),
+        caplog.at_level(logging.WARNING),
         serving({"test": engine}) as client,
     ):
         monkeypatch.setattr(engine, "search", fail)
