@@ -72,13 +72,14 @@ function drawMore({ hits, total }) {
   $("shown").textContent = t(text, { shown: hits.length, total, n: WINDOW });
 }
 
+/** One quiet line; which parts failed, and why, unfolds for those who can act on it. */
 function drawNotices({ degraded, warnings }) {
-  const notices = [...(warnings ?? [])];
+  const notices = (warnings ?? []).map((text) => h("p", {}, icon("info"), h("span", {}, text)));
   if (degraded?.length) {
-    const names = degraded.map((each) => `${each.component} (${each.reason})`).join("; ");
-    notices.unshift(t("degraded", { names }));
+    const parts = degraded.map(({ component, reason }) => h("p", {}, `${component}: ${reason}`));
+    notices.unshift(h("details", {}, h("summary", {}, icon("info"), t("degraded")), ...parts));
   }
-  $("notices").replaceChildren(...notices.map((text) => h("p", {}, icon("info"), h("span", {}, text))));
+  $("notices").replaceChildren(...notices);
 }
 
 function emptyMessage(state, { onclearfilters, onbrowse }) {

@@ -86,7 +86,7 @@ export const en = {
   errorTitle: "That did not work",
   errorNetwork: "The shop cannot be reached. Check the connection and try again.",
   retry: "Try again",
-  degraded: "Some of the search is off at the moment, so results may be less precise: {names}.",
+  degraded: "Part of the search is off, results may be less precise",
   notAPhoto: "“{name}” is not a photo.",
 
   description: "Description",
