@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 PHOTO_BATCH = 32
 TEXT_BATCH, TOKEN_BUDGET = 64, 4096
 """Texts in a batch, and its padded size in tokens: as many short texts as fit, few long."""
+MAX_IN_A_ROW = 64
+"""Items refused one after the other that stop a build: it is the encoder, not the catalogue."""
 _CHARS_PER_TOKEN = 4
 _LONGEST = 512
 T = TypeVar("T")
@@ -44,6 +46,7 @@ class Embedder:
         self._cache = cache
         self._counts = counts
         self._photos: dict[bytes, Image] = {}
+        self._refused = 0
 
     def add_photo(self, key: bytes, found: Vectors | Image) -> None:
         """Take a photo's vector from the cache, or its pixels for the next batch."""
@@ -119,11 +122,21 @@ class Embedder:
                     yield from self._rows([key], [item], encode)
                 return
             log.debug("cannot embed", exc_info=True)
-            known = isinstance(error, EntrepotError)
-            self.failures[keys[0]] = str(error) if known else f"{type(error).__name__}: {error}"
+            self._refuse(keys[0], error)
             yield None
             return
+        self._refused = 0
         yield from rows
+
+    def _refuse(self, key: bytes, error: Exception) -> None:
+        known = isinstance(error, EntrepotError)
+        reason = str(error) if known else f"{type(error).__name__}: {error}"
+        self.failures[key] = reason
+        self._refused += 1
+        if self._refused >= MAX_IN_A_ROW:
+            raise EncoderError(
+                f"the encoder refused {self._refused} items in a row: {reason}"
+            ) from error
 
 
 def text_batches(texts: Mapping[bytes, str], max_tokens: int) -> Iterator[list[bytes]]:

@@ -86,7 +86,7 @@ class Fetcher:
             answer = self._get(url, deadline)
             if isinstance(answer, bytes):
                 return answer
-            url = urljoin(url, answer)
+            url = _joined(url, answer)
         raise InvalidImage(f"images: more than {MAX_REDIRECTS} redirects", field="images")
 
     def _get(self, url: str, deadline: float) -> bytes | str:
@@ -100,7 +100,10 @@ class Fetcher:
                 alarm.daemon = True
                 alarm.start()
                 try:
-                    return self._exchange(sock, parts, host, port)
+                    answer = self._exchange(sock, parts, host, port)
+                    if time.monotonic() >= deadline:
+                        raise TimeoutError  # what the alarm cut off may look whole
+                    return answer
                 finally:
                     alarm.cancel()
         except InvalidRequest:
@@ -171,6 +174,14 @@ class Fetcher:
 def _tls() -> ssl.SSLContext:
     """Made by the first HTTPS photo: reading the system's certificates takes 20 ms."""
     return ssl.create_default_context()
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        reason = f"images: {url[:200]} redirects to {location[:200]!r}, which is not a URL"
+        raise InvalidImage(reason, field="images") from error
 
 
 def _connected(addresses: Sequence[str], port: int, deadline: float) -> socket.socket:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import re
 import threading
 from collections.abc import Iterable
@@ -89,12 +90,12 @@ class PhotoLoader:
         if ref.startswith(UPLOAD):
             if not _UPLOADED.fullmatch(name := ref.removeprefix(UPLOAD)):
                 raise InvalidImage(f"images: {ref[:100]!r} is not an upload", field="images")
-            return read_local(self._uploads, name, self._limits)
+            return _read_file(self._uploads, name, self._limits)
         if ref.startswith("data:"):
             return self._inline(ref)
         if is_url(ref):
             return self._fetcher.fetch(f"https:{ref}" if ref.startswith("//") else ref)
-        return read_local(Path(root), ref, self._limits)
+        return _read_file(Path(root), ref, self._limits)
 
     def decode(self, data: bytes) -> Image.Image:
         """An RGB picture no larger than an encoder can use; raises as ``decode_image``."""
@@ -153,6 +154,14 @@ class PhotoLoader:
             return base64.b64decode(payload, validate=True)
         except (binascii.Error, ValueError) as error:
             raise InvalidImage("images: not valid base64", field="images") from error
+
+
+def _read_file(root: Path, ref: str, limits: ImageSettings) -> bytes:
+    """A regular file's bytes: a pipe among the photos would stop the build for ever."""
+    path = os.path.join(root, ref)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InvalidImage(f"images: {ref!r} is not a file", field="images")
+    return read_local(root, ref, limits)
 
 
 def is_url(ref: str) -> bool:

@@ -62,7 +62,9 @@ def _record(number: int, data: bytes) -> RawRecord:
         raw: Any = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return RawRecord(number, {}, f"not valid JSON: {error}")
-    return RawRecord(number, raw) if isinstance(raw, dict) else RawRecord(number, {}, "not an object")
+    return (
+        RawRecord(number, raw) if isinstance(raw, dict) else RawRecord(number, {}, "not an object")
+    )
 
 
 def _texts(issues: Iterable[Issue]) -> list[str]:

@@ -47,7 +47,9 @@ def rows(count: int, photos: Path | None = None) -> list[dict[str, Any]]:
 
 
 def reasons(report: BuildReport) -> dict[int, str]:
-    return {issue.line: f"{issue.severity} {issue.field}: {issue.reason}" for issue in report.issues}
+    return {
+        issue.line: f"{issue.severity} {issue.field}: {issue.reason}" for issue in report.issues
+    }
 
 
 def test_a_catalogue_becomes_a_generation(
@@ -296,6 +298,18 @@ def test_one_bad_product_never_fails_its_batch(
     found = points(settings, report.generation)
     assert found.keys() == {f"p{n}" for n in range(50) if n != 11}
     assert (found["p20"].product.images, len(found["p20"].images)) == ((), 0)
+
+
+def test_a_broken_encoder_stops_the_build(
+    settings: Settings, catalogue: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Vectors:
+        raise RuntimeError("no device")
+
+    monkeypatch.setattr(HashEncoder, "encode_texts", broken)
+    with pytest.raises(EncoderError, match="64 items in a row: RuntimeError: no device"):
+        build(settings, catalogue(rows(100)))
+    assert not list(settings.data_path.glob("generations/*"))
 
 
 def test_two_builds_at_once(settings: Settings, catalogue: Write) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from engine.errors import InvalidRequest
 from engine.manager import PluginManager
 from engine.protocols import CatalogueSource, RawRecord
+from engine.testing.source_contract import SourceContract
 from plugins.sources import files, photos
 from plugins.sources.delimited import CsvSource, delimiter_of
 from plugins.sources.jsonl import JsonLinesSource
@@ -99,9 +102,7 @@ def test_a_row_too_long_to_hold_is_skipped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_csv_dialects(
-    sources: dict[str, CatalogueSource], tmp_path: Path, delimiter: str
-) -> None:
+def test_csv_dialects(sources: dict[str, CatalogueSource], tmp_path: Path, delimiter: str) -> None:
     path = tmp_path / "shop.csv"
     rows = [["id", "title", "note, or; not"], ["1", 'a "b" c', "x\ny"], ["2", "é, ü", ""]]
     with path.open("w", encoding="utf-8-sig", newline="") as file:
@@ -141,7 +142,9 @@ def test_a_five_megabyte_cell_is_read(tmp_path: Path) -> None:
 
 
 @given(rows=st.lists(st.tuples(CELL, CELL), max_size=5))
-def test_csv_reads_what_csv_writes(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]) -> None:
+def test_csv_reads_what_csv_writes(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
     path = tmp_path_factory.mktemp("csv") / "shop.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["id", "title"], *rows])
@@ -189,3 +192,63 @@ def test_folder_of_photos(sources: dict[str, CatalogueSource], tmp_path: Path) -
         },
     ]
     assert ".avif" in photos.SUFFIXES
+
+
+class TestJsonLines(SourceContract):
+    @pytest.fixture
+    def source(self, sources: dict[str, CatalogueSource]) -> CatalogueSource:
+        return sources["jsonl"]
+
+    def write(self, folder: Path) -> tuple[str, Sequence[Mapping[str, Any]]]:
+        rows = [{"id": "1", "tags": ["a"]}, {"id": "2", "price": 1.5}]
+        path = folder / "shop.jsonl"
+        path.write_text("\n".join(map(json.dumps, rows)))
+        return str(path), rows
+
+    def write_broken(self, folder: Path) -> str:
+        path = folder / "broken.ndjson"
+        path.write_text('{"id": "1"}\n{"id"\n{"id": "3"}\n')
+        return str(path)
+
+
+class TestCsv(SourceContract):
+    @pytest.fixture
+    def source(self, sources: dict[str, CatalogueSource]) -> CatalogueSource:
+        return sources["csv"]
+
+    def write(self, folder: Path) -> tuple[str, Sequence[Mapping[str, Any]]]:
+        path = folder / "shop.csv"
+        path.write_text("id;title\n1;Mug\n2;Sofa\n")
+        return str(path), [{"id": "1", "title": "Mug"}, {"id": "2", "title": "Sofa"}]
+
+    def write_broken(self, folder: Path) -> str:
+        path = folder / "broken.csv"
+        path.write_text("id,title\n1,Mug\n2,Sofa,blue\n3,Lamp\n")
+        return str(path)
+
+
+class TestParquet(SourceContract):
+    @pytest.fixture
+    def source(self, sources: dict[str, CatalogueSource]) -> CatalogueSource:
+        return sources["parquet"]
+
+    def write(self, folder: Path) -> tuple[str, Sequence[Mapping[str, Any]]]:
+        rows = [{"id": 1, "title": "Mug"}, {"id": 2, "title": "Sofa"}]
+        pq.write_table(pa.Table.from_pylist(rows), folder / "shop.parquet")
+        return str(folder / "shop.parquet"), rows
+
+
+class TestPhotoFolder(SourceContract):
+    @pytest.fixture
+    def source(self, sources: dict[str, CatalogueSource]) -> CatalogueSource:
+        return sources["photos"]
+
+    def write(self, folder: Path) -> tuple[str, Sequence[Mapping[str, Any]]]:
+        (folder / "photos").mkdir(exist_ok=True)
+        for name in ("mug.jpg", "sofa.png"):
+            (folder / "photos" / name).touch()
+        rows = [
+            {"id": "mug", "title": "mug", "category": [], "image": "mug.jpg"},
+            {"id": "sofa", "title": "sofa", "category": [], "image": "sofa.png"},
+        ]
+        return str(folder / "photos"), rows
