@@ -213,6 +213,17 @@ def test_a_port_that_is_taken(server: Server, tmp_path: Path) -> None:
     assert "--port" in result.stderr
 
 
+@pytest.mark.parametrize("command", [["serve", "--port", "0", "--no-browser"], ["index"]])
+def test_a_wrong_qdrant_url(tmp_path: Path, command: list[str]) -> None:
+    config = write_catalogue(make_photos(tmp_path / "catalogue"))
+    store = '[store]\nplugin = "qdrant-server"\noptions = { url = "http://127.0.0.1:1" }\n'
+    config.write_text(config.read_text() + store)
+    result = run_entrepot(*command, "--config", str(config))
+    assert result.returncode == 1
+    assert "http://127.0.0.1:1" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_dead_servers_address_is_not_believed(tmp_path: Path) -> None:
     config = write_catalogue(make_photos(tmp_path / "catalogue"))
     assert run_entrepot("index", "--config", str(config)).returncode == 0

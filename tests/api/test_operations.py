@@ -7,9 +7,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec import structs
 
 from api.routes.page import WEB
 from engine import Engine
+from engine.settings import ComponentSettings, EncoderSettings
 from tests.api.harness import build, make_settings, problem, products, serving
 
 
@@ -42,6 +44,23 @@ def test_not_ready_until_a_generation_is_promoted(tmp_path: Path, photo_root: Pa
         assert client.post("/v1/generations/g1/promote").json() == {"live": "g1"}
         assert client.get("/health/ready").status_code == 200
         assert client.get("/v1/search?q=shoe").json()["hits"]
+
+
+def test_an_index_of_another_model_is_not_served(tmp_path: Path, photo_root: Path) -> None:
+    settings = make_settings(tmp_path)
+    build(settings, photo_root)
+    salted = ComponentSettings("hash", {"salt": "other"})
+    other = structs.replace(settings, encoders=EncoderSettings(salted, salted))
+    with Engine.open(other) as engine, serving({"test": engine}) as client:
+        ready = client.get("/health/ready")
+        assert ready.status_code == 503
+        assert "index again" in ready.json()["shops"]["test"]["problems"][0]
+        assert "index again" in problem(client.get("/v1/search?q=shoe"), 409, "generation")
+        problem(client.post("/v1/generations/g1/promote"), 409, "generation")
+        assert not client.get("/v1/generations").json()[0]["usable"]
+        build(other, photo_root, "g2", live=False)
+        assert client.post("/v1/generations/g2/promote").status_code == 200
+        assert client.get("/v1/search?q=shoe").json()["generation"] == "g2"
 
 
 def test_generations(tmp_path: Path, photo_root: Path) -> None:
