@@ -186,10 +186,12 @@ def _check_product(product: Product) -> None:
     one is made in Python."""
     try:
         msgspec.convert(msgspec.to_builtins(product), Product)
-        if product.updated_at:
-            datetime.fromisoformat(product.updated_at)
-    except (msgspec.ValidationError, TypeError, ValueError) as error:
+    except (msgspec.ValidationError, TypeError) as error:
         raise InvalidProduct(str(error)) from error
+    try:
+        datetime.fromisoformat(product.updated_at or "1970-01-01")
+    except ValueError as error:
+        raise InvalidProduct(f"updated_at: {error}", field="updated_at") from error
 
 
 def _failed(product: Product, error: Exception) -> WriteResult:
