@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from engine import Engine, Hit, InvalidRequest, NotFound, Query, SearchRequest, SearchResponse
 from engine.filters import matches, parse_filters
 from engine.schema import field_values
+from engine.settings import ProfileSettings
 
+from .conftest import OpenShop
 from .shop import KINDS, PRODUCTS, SCHEMA, ids, photo
 
 ALL = len(PRODUCTS)
@@ -258,6 +261,43 @@ def test_one_request_gives_one_answer(shop: Engine) -> None:
 def test_a_profile_weighs_its_lanes(shop: Engine) -> None:
     hits = search(shop, Query(text="green lamp"), profile="words", explain=True).hits
     assert {lane for hit in hits if hit.explain for lane in hit.explain.lanes} == {"text", "bm25"}
+
+
+def test_only_lanes_with_a_weight_are_encoded(
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_shop(keywords=ProfileSettings(rankers=(), weights={"text": 0, "image": 0}))
+    for encoder in (engine._text, engine._image):
+        monkeypatch.delattr(type(encoder), "encode_texts", raising=False)
+    answer = search(engine, Query(text="yellow plant"), profile="keywords")
+    assert answer.hits[0].id == "plant-yellow"
+    yellow_or_plant = {id for id in PRODUCTS if "yellow" in id or "plant" in id}
+    assert set(ids(answer.hits)) == yellow_or_plant
+    assert answer.total == len(yellow_or_plant)
+
+
+def test_all_lanes_switched_off_find_nothing(open_shop: OpenShop) -> None:
+    off = dict.fromkeys(("text", "image", "bm25", "photo", "like_text", "like_image"), 0.0)
+    engine = open_shop(off=ProfileSettings(weights=off))
+    query = Query(text="mug", image=photo("mug", "red"), like=("mug-blue",))
+    answer = search(engine, query, profile="off", facets=("color",))
+    assert (answer.hits, answer.total, answer.degraded) == ((), 0, ())
+
+
+def test_words_are_not_sought_in_photos_by_an_encoder_of_words(
+    shop: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words_only = msgspec.structs.replace(shop._image.info, modalities=("text",))
+    monkeypatch.setattr(type(shop._image), "info", words_only)
+    hit = search(shop, Query(text="green lamp"), explain=True).hits[0]
+    assert hit.explain is not None
+    assert set(hit.explain.lanes) == {"text", "bm25"}
+
+
+def test_a_lane_stops_at_its_noise_floor(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    floored = msgspec.structs.replace(shop._image.info, min_score={"image": 0.999})
+    monkeypatch.setattr(type(shop._image), "info", floored)
+    assert ids(search(shop, Query(image=photo("lamp", "green"))).hits) == ["lamp-green"]
 
 
 def test_a_translation_searches_lanes_of_its_own(shop: Engine) -> None:
