@@ -31,6 +31,7 @@ from .errors import (
 from .filters import Filter, Range, Terms
 from .hookspecs import API_VERSION, NoOptions, Register, hookimpl
 from .manager import PluginManager, PluginStatus
+from .manifest import ImageTower, Manifest, TextTower, load_manifest
 from .protocols import (
     Arranger,
     CatalogueSource,
@@ -94,6 +95,7 @@ __all__ = [
     "Health",
     "Hit",
     "ImageTooLarge",
+    "ImageTower",
     "IndexMismatch",
     "IndexSchema",
     "InvalidFilter",
@@ -105,6 +107,7 @@ __all__ = [
     "LaneContribution",
     "LaneHit",
     "LaneQuery",
+    "Manifest",
     "NoIndex",
     "NoOptions",
     "NotFound",
@@ -133,6 +136,7 @@ __all__ = [
     "StoreLocked",
     "StoreUnavailable",
     "Terms",
+    "TextTower",
     "Translation",
     "UnknownPlugin",
     "UnsupportedModality",
@@ -141,5 +145,6 @@ __all__ = [
     "Vectors",
     "WriteResult",
     "hookimpl",
+    "load_manifest",
     "load_settings",
 ]

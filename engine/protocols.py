@@ -73,7 +73,7 @@ class LaneQuery(Struct, frozen=True):
     min_score: float | None = None
 
 
-class Scored(Struct, frozen=True, array_like=True):
+class Scored(Struct, frozen=True, array_like=True, gc=False):
     """A product id and the lane's raw score (cosine, or BM25)."""
 
     id: str

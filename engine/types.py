@@ -141,7 +141,7 @@ class QueryPlan(Struct, frozen=True):
     steps: tuple[PlanStep, ...] = ()
 
 
-class LaneHit(Struct, frozen=True):
+class LaneHit(Struct, frozen=True, gc=False):
     """Where one lane put a product: rank from 1, the store's raw score."""
 
     rank: int

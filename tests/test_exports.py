@@ -23,6 +23,7 @@ PUBLIC = {
     "plugins": [
         *("API_VERSION", "NoOptions", "Register", "hookimpl"),
         *("Encoder", "EncoderInfo", "Role", "Vectors"),
+        *("Manifest", "TextTower", "ImageTower", "load_manifest"),
         *("VectorStore", "VectorStores", "GenerationSpec", "Point", "LaneQuery", "Scored"),
         *("Filter", "Range", "Terms", "FieldKind", "IndexSchema"),
         *("CatalogueSource", "RawRecord"),

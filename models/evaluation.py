@@ -1,0 +1,201 @@
+"""Retrieval figures of an encoder on held-out products, each with a 95 % interval.
+
+Definitions, all over exact search:
+
+- title → photo: queries are validation titles, gallery all fashion photos, any product with
+  the very title counts (compared in lower case). ``clean`` are the titles no training product
+  has. R@1, R@10, MRR.
+- attribute → photo: nDCG@10 (linear gain, log2 discount) over the validation products.
+- photo → photo: P@10 by product type among the validation products, itself left out.
+- grocery: R@1 of shelf photos to the catalogue pictures.
+- clothing: accuracy of a vote of the 10 nearest training photos.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+from PIL import Image
+
+from engine import Encoder
+
+from .data import Row, rows, validation_ids
+
+Floats = npt.NDArray[np.float32]
+BATCH = 32
+RESAMPLES = 1000
+NOISE_QUANTILE = 0.99
+PAIRS = 200_000
+
+
+class Figure(Struct, frozen=True):
+    """A mean over ``n`` queries with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f}, n = {self.n:,})"
+
+
+def figure(values: Sequence[float] | npt.NDArray[np.generic], seed: int = 0) -> Figure:
+    """The mean and its percentile bootstrap interval over the queries."""
+    array = np.asarray(values, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    means = [rng.choice(array, len(array)).mean() for _ in range(RESAMPLES)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Figure(float(array.mean()), float(low), float(high), len(array))
+
+
+def evaluate(encoder: Encoder, data: Path) -> tuple[dict[str, Figure], dict[str, float]]:
+    """All figures, and the noise floors of the joint space."""
+    fashion = rows(data / "fashion" / "products.jsonl")
+    gallery = embed_files(encoder, [data / "fashion" / row["image"] for row in fashion])
+    held_out = validation_ids(data)
+    val = np.asarray([row["id"] in held_out for row in fashion])
+    products = [row for row, kept in zip(fashion, val, strict=True) if kept]
+    figures = {
+        **title_figures(encoder, fashion, gallery, val),
+        "attribute → photo nDCG@10": attribute_figure(encoder, data, products, gallery[val]),
+        "photo → photo P@10 by type": type_figure(products, gallery[val]),
+        "grocery photo → catalogue R@1": grocery_figure(encoder, data),
+        "clothing 10-NN accuracy": clothing_figure(encoder, data),
+    }
+    titles = encoder.encode_texts([row["title"] for row in products], "query")
+    floors = {
+        "text": noise_floor(titles, gallery),
+        "image": noise_floor(gallery[val], gallery),
+    }
+    return figures, floors
+
+
+def noise_floor(queries: Floats, documents: Floats, seed: int = 0) -> float:
+    """The cosine that 99 % of random query-document pairs stay below."""
+    rng = np.random.default_rng(seed)
+    q = queries[rng.integers(0, len(queries), PAIRS)]
+    d = documents[rng.integers(0, len(documents), PAIRS)]
+    return round(float(np.quantile(np.einsum("ij,ij->i", q, d), NOISE_QUANTILE)), 4)
+
+
+def sentence_floor(encoder: Encoder, data: Path) -> dict[str, float]:
+    """The noise floor of attribute queries against product titles in a texts-only space."""
+    queries = rows(data / "fashion" / "attribute_queries.jsonl")
+    titles = [row["title"] for row in rows(data / "fashion" / "products.jsonl")]
+    asked = encoder.encode_texts([query["text"] for query in queries], "query")
+    return {"text": noise_floor(asked, encoder.encode_texts(titles, "document"))}
+
+
+def embed_files(encoder: Encoder, paths: Sequence[Path]) -> Floats:
+    """Unit rows of picture files."""
+    parts: list[Floats] = []
+    for start in range(0, len(paths), BATCH):
+        parts.append(encoder.encode_images([open_rgb(p) for p in paths[start : start + BATCH]]))
+    return np.concatenate(parts)
+
+
+def title_figures(
+    encoder: Encoder, fashion: Sequence[Row], gallery: Floats, val: npt.NDArray[np.bool_]
+) -> dict[str, Figure]:
+    titles = np.asarray([row["title"].lower() for row in fashion])
+    trained = set(titles[~val])
+    queries = encoder.encode_texts(
+        [r["title"] for r, v in zip(fashion, val, strict=True) if v], "query"
+    )
+    wanted = titles[val]
+    ranks = np.concatenate(
+        [
+            _first_rank(queries[i : i + BATCH] @ gallery.T, titles, wanted[i : i + BATCH])
+            for i in range(0, len(queries), BATCH)
+        ]
+    )
+    clean = np.asarray([title not in trained for title in wanted])
+    found: dict[str, Figure] = {}
+    for name, chosen in (("clean", ranks[clean]), ("all", ranks)):
+        found[f"title → photo R@1 ({name})"] = figure(chosen <= 1)
+        found[f"title → photo R@10 ({name})"] = figure(chosen <= 10)
+        found[f"title → photo MRR ({name})"] = figure(1.0 / chosen)
+    return found
+
+
+def attribute_figure(
+    encoder: Encoder, data: Path, products: Sequence[Row], gallery: Floats
+) -> Figure:
+    queries = rows(data / "fashion" / "attribute_queries.jsonl")
+    grades = read_qrels(data / "fashion" / "attribute_qrels.tsv")
+    scores = encoder.encode_texts([q["text"] for q in queries], "query") @ gallery.T
+    ids = [row["id"] for row in products]
+    return figure(
+        [
+            ndcg([ids[i] for i in np.argsort(-row)[:10]], grades[q["id"]])
+            for q, row in zip(queries, scores, strict=True)
+            if q["id"] in grades
+        ]
+    )
+
+
+def type_figure(products: Sequence[Row], gallery: Floats) -> Figure:
+    types = np.asarray([row["type"] for row in products])
+    scores = gallery @ gallery.T
+    np.fill_diagonal(scores, -np.inf)
+    nearest = np.argsort(-scores, axis=1)[:, :10]
+    return figure((types[nearest] == types[:, None]).mean(axis=1))
+
+
+def grocery_figure(encoder: Encoder, data: Path) -> Figure:
+    folder = data / "grocery"
+    catalogue, photos = rows(folder / "catalogue.jsonl"), rows(folder / "val.jsonl")
+    gallery = embed_files(encoder, [folder / row["image"] for row in catalogue])
+    queries = embed_files(encoder, [folder / row["image"] for row in photos])
+    best = np.argmax(queries @ gallery.T, axis=1)
+    return figure(
+        [catalogue[i]["id"] == row["product"] for i, row in zip(best, photos, strict=True)]
+    )
+
+
+def clothing_figure(encoder: Encoder, data: Path, k: int = 10) -> Figure:
+    folder = data / "clothing"
+    train, photos = rows(folder / "train.jsonl"), rows(folder / "validation.jsonl")
+    gallery = embed_files(encoder, [folder / row["image"] for row in train])
+    queries = embed_files(encoder, [folder / row["image"] for row in photos])
+    nearest = np.argsort(-(queries @ gallery.T), axis=1)[:, :k]
+    votes = [Counter(train[i]["label"] for i in row).most_common(1)[0][0] for row in nearest]
+    return figure([vote == row["label"] for vote, row in zip(votes, photos, strict=True)])
+
+
+def read_qrels(path: Path) -> dict[str, dict[str, int]]:
+    """TREC qrels by query."""
+    found: dict[str, dict[str, int]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        query, _, product, grade = line.split()
+        found.setdefault(query, {})[product] = int(grade)
+    return found
+
+
+def ndcg(ranking: Sequence[str], grades: Mapping[str, int], k: int = 10) -> float:
+    """Linear gain, log2 discount, unjudged = 0 (Järvelin and Kekäläinen 2002)."""
+    discounts = 1.0 / np.log2(np.arange(2, k + 2))
+    gains = np.asarray([grades.get(id, 0) for id in ranking[:k]], dtype=np.float64)
+    ideal = np.asarray(sorted(grades.values(), reverse=True)[:k], dtype=np.float64)
+    return float(gains @ discounts[: len(gains)] / (ideal @ discounts[: len(ideal)]))
+
+
+def _first_rank(
+    scores: Floats, titles: npt.NDArray[np.str_], wanted: npt.NDArray[np.str_]
+) -> npt.NDArray[np.int_]:
+    """The rank (from 1) of the best right answer of each row."""
+    right = titles[None, :] == wanted[:, None]
+    best = np.where(right, scores, -np.inf).max(axis=1)
+    return 1 + (scores > best[:, None]).sum(axis=1)
+
+
+def open_rgb(path: Path) -> Image.Image:
+    """A picture file, decoded."""
+    with Image.open(path) as file:
+        return file.convert("RGB")

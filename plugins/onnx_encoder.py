@@ -1,0 +1,223 @@
+"""Encoder ``onnx``: serves any exported model directory on ONNX Runtime, without torch.
+
+Two encoders over one directory (the text lane's ``sentence`` space and the ``joint`` space)
+share its sessions, and a query's text runs through the trunk once for both.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+import onnxruntime
+from msgspec import Meta, Struct
+from PIL import Image
+from tokenizers import Tokenizer
+
+from engine import (
+    Encoder,
+    EncoderInfo,
+    ImageTower,
+    InvalidModel,
+    Manifest,
+    Register,
+    Role,
+    TextTower,
+    UnsupportedModality,
+    Vectors,
+    hookimpl,
+    load_manifest,
+)
+
+WEIGHTS = Path(__file__).parent / "weights"
+TOKEN_BUDGET = 4096
+"""Padded tokens per run: 64 texts of 64 tokens; larger batches gain nothing on two cores."""
+IMAGE_BATCH = 32
+
+_RESAMPLE = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+
+
+class OnnxOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """``model`` names a shipped model or a directory; ``space`` one of its output spaces."""
+
+    model: str = "product-clip"
+    space: str = "joint"
+    threads: Annotated[int, Meta(ge=1, le=64)] = 2
+
+
+class _Texts:
+    """The text tower: one pass gives the rows of all its spaces."""
+
+    def __init__(self, folder: Path, manifest: Manifest, tower: TextTower, threads: int) -> None:
+        self._dims = {space: manifest.spaces[space].dim for space in tower.spaces}
+        self._tower = tower
+        self._session = _session(folder / tower.file, threads)
+        self._tokenizer = _tokenizer(folder, tower)
+        self._last: tuple[tuple[str, ...], dict[str, Vectors]] | None = None
+
+    def encode(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """Rows per space. The last batch is remembered, for the lanes ask one after the other
+        for the same query; a stale read in a race only costs a pass."""
+        key = tuple(texts)
+        last = self._last
+        if last is None or last[0] != key:
+            self._last = last = key, self._run(key)
+        return last[1]
+
+    def _run(self, texts: tuple[str, ...]) -> dict[str, Vectors]:
+        """Batches of similar length within the token budget, put back in order."""
+        encoded = [e.ids for e in self._tokenizer.encode_batch_fast(list(texts))]
+        order = sorted(range(len(texts)), key=lambda i: len(encoded[i]))
+        rows = {s: np.empty((len(texts), d), dtype=np.float32) for s, d in self._dims.items()}
+        for batch in _batches(order, encoded):
+            shape = len(batch), len(encoded[batch[-1]])
+            ids = np.full(shape, self._tower.pad_id, dtype=np.int64)
+            for row, i in enumerate(batch):
+                ids[row, : len(encoded[i])] = encoded[i]
+            outputs = self._session.run(list(rows), {"input_ids": ids})
+            for space, output in zip(rows, outputs, strict=True):
+                rows[space][batch] = output
+        return rows
+
+
+class _Images:
+    """The image tower."""
+
+    def __init__(self, folder: Path, tower: ImageTower, threads: int) -> None:
+        self._tower = tower
+        self._session = _session(folder / tower.file, threads)
+
+    def encode(self, images: Sequence[Image.Image], space: str) -> Vectors:
+        rows = [
+            self._session.run(
+                [space], {"pixels": _pixels(images[i : i + IMAGE_BATCH], self._tower)}
+            )
+            for i in range(0, len(images), IMAGE_BATCH)
+        ]
+        return np.concatenate([row for (row,) in rows])
+
+
+class _Model:
+    """A directory's sessions, shared by the encoders over it."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self.manifest = manifest = load_manifest(folder)
+        text, image = manifest.text, manifest.image
+        self.texts = _Texts(folder, manifest, text, threads) if text else None
+        self.images = _Images(folder, image, threads) if image else None
+
+
+class OnnxEncoder:
+    """One output space of a served model; see :class:`engine.Encoder`.
+
+    Raises:
+        InvalidModel: the directory is missing, damaged, newer, or lacks the space.
+    """
+
+    def __init__(self, options: OnnxOptions) -> None:
+        self._model = _shared_model(_folder(options.model), options.threads)
+        self._space = options.space
+        self._info = self._model.manifest.info(options.space)
+
+    @property
+    def info(self) -> EncoderInfo:
+        return self._info
+
+    def encode_texts(self, texts: Sequence[str], role: Role) -> Vectors:
+        tower = self._model.texts
+        if tower is None or "text" not in self._info.modalities:
+            raise UnsupportedModality(f"encoder {self._info.name!r} has no text tower")
+        return tower.encode(texts)[self._space].copy() if texts else self._empty()
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        tower = self._model.images
+        if tower is None or "image" not in self._info.modalities:
+            raise UnsupportedModality(f"encoder {self._info.name!r} has no image tower")
+        return tower.encode(images, self._space) if images else self._empty()
+
+    def close(self) -> None:
+        """Nothing to release: sessions go with the last encoder that uses them."""
+
+    def _empty(self) -> Vectors:
+        return np.zeros((0, self._info.dim), dtype=np.float32)
+
+
+_models: WeakValueDictionary[tuple[Path, int], _Model] = WeakValueDictionary()
+_models_lock = threading.Lock()
+
+
+def _shared_model(folder: Path, threads: int) -> _Model:
+    with _models_lock:
+        model = _models.get((folder, threads))
+        if model is None:
+            model = _models[folder, threads] = _Model(folder, threads)
+        return model
+
+
+def _folder(model: str) -> Path:
+    shipped = WEIGHTS / model
+    return (shipped if shipped.is_dir() else Path(model)).resolve()
+
+
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning threads would take the cores from decoding and from the store.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Weights are stored as int8 and served as float32: unpack them once, here.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors share no base of their own
+        raise InvalidModel(f"{path}: ONNX Runtime cannot load it: {error}") from error
+
+
+def _tokenizer(folder: Path, tower: TextTower) -> Any:
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / tower.tokenizer))
+    except Exception as error:  # the tokenizers package raises bare Exceptions
+        raise InvalidModel(f"{folder / tower.tokenizer}: not a tokenizer: {error}") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(tower.max_tokens)
+    return tokenizer
+
+
+def _batches(order: Sequence[int], encoded: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Consecutive runs of ``order`` (ascending length) that stay within the token budget."""
+    batches: list[list[int]] = []
+    for i in order:
+        width = max(len(encoded[i]), 1)
+        if not batches or (len(batches[-1]) + 1) * width > TOKEN_BUDGET:
+            batches.append([])
+        batches[-1].append(i)
+    return batches
+
+
+def _pixels(images: Sequence[Image.Image], tower: ImageTower) -> Vectors:
+    """``[n, 3, size, size]`` as :class:`engine.manifest.ImageTower` says."""
+    pixels = np.stack([np.asarray(_resized(image, tower)) for image in images])
+    scale = 1.0 / (255.0 * np.asarray(tower.std, dtype=np.float32))
+    shift = np.asarray(tower.mean, dtype=np.float32) / np.asarray(tower.std, dtype=np.float32)
+    return np.ascontiguousarray((pixels * scale - shift).transpose(0, 3, 1, 2), dtype=np.float32)
+
+
+def _resized(image: Image.Image, tower: ImageTower) -> Image.Image:
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    resample, side = _RESAMPLE[tower.resample], tower.size
+    if tower.resize == "squash":
+        return rgb.resize((side, side), resample)
+    scale = side / min(rgb.size)
+    width, height = (max(side, round(length * scale)) for length in rgb.size)
+    left, top = (width - side) // 2, (height - side) // 2
+    resized = rgb.resize((width, height), resample)
+    return resized.crop((left, top, left + side, top + side))
+
+
+@hookimpl
+def register_encoders(register: Register[Encoder]) -> None:
+    register("onnx", OnnxEncoder, OnnxOptions)
