@@ -1,9 +1,10 @@
 """Runs plugin code so that it can neither stop nor spoil a search.
 
 Each guarded component has a deadline, a check of what it returns and a circuit breaker. A
-call runs on a daemon thread; one that overruns is abandoned (a thread cannot be killed), so
-the breaker opens at the first overrun and after three failures in a row. When the recovery
-time has passed one trial call is let through.
+call runs on a daemon thread; one that overruns is left behind (a thread cannot be killed) and
+the breaker opens until it comes back, so that at most a few threads hang in one plugin. After
+three failures in a row it opens for the whole recovery time, however soon the calls came
+back. Then one trial call is let through.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -27,27 +29,20 @@ class PluginFailed(PluginError):
 
 
 class DaemonPool:
-    """Threads for guarded calls. An abandoned one is replaced and ends with its call."""
+    """Threads for guarded calls; a new one is started where all others are busy."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
         self._closed = False
 
-    def run(self, function: Callable[[], T], timeout_s: float) -> T:
-        """``function()`` on another thread; raises ``TimeoutError`` after ``timeout_s``."""
+    def submit(self, function: Callable[[], T]) -> Future[T]:
+        """Run ``function`` on another thread."""
         with self._lock:
-            worker = self._idle.pop() if self._idle else _Worker()
+            worker = self._idle.pop() if self._idle else _Worker(self._rest)
         result: Future[T] = Future()
-        worker.tasks.put(lambda: _settle(result, function))
-        try:
-            return result.result(timeout_s)
-        finally:
-            with self._lock:
-                if result.done() and not self._closed:
-                    self._idle.append(worker)
-                else:
-                    worker.tasks.put(None)
+        worker.tasks.put(lambda: _call(function, result))
+        return result
 
     def close(self) -> None:
         """End the idle threads; a busy one ends with its call."""
@@ -57,26 +52,37 @@ class DaemonPool:
                 worker.tasks.put(None)
             self._idle.clear()
 
+    def _rest(self, worker: _Worker) -> None:
+        with self._lock:
+            if self._closed:
+                worker.tasks.put(None)
+            else:
+                self._idle.append(worker)
+
 
 class _Worker:
-    def __init__(self) -> None:
-        self.tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+    def __init__(self, rest: Callable[[_Worker], None]) -> None:
+        self.tasks: SimpleQueue[Callable[[], Callable[[], None]] | None] = SimpleQueue()
+        self._rest = rest
         threading.Thread(target=self._loop, name="entrepot-plugin", daemon=True).start()
 
     def _loop(self) -> None:
         while (task := self.tasks.get()) is not None:
-            task()
+            answer = task()
+            self._rest(self)  # first, so that whom the answer wakes finds this thread idle
+            answer()
 
 
-def _settle(result: Future[T], function: Callable[[], T]) -> None:
+def _call(function: Callable[[], T], result: Future[T]) -> Callable[[], None]:
+    """Call ``function``; what to do with ``result``."""
     try:
-        result.set_result(function())
+        return partial(result.set_result, function())
     except Exception as error:
-        result.set_exception(error)
+        return partial(result.set_exception, error)
     # SystemExit and the like: they may end neither the worker nor the caller, in whom a
     # KeyboardInterrupt of its own must stay one.
     except BaseException as error:
-        result.set_exception(PluginFailed(f"{type(error).__name__}: {error}"))
+        return partial(result.set_exception, PluginFailed(f"{type(error).__name__}: {error}"))
 
 
 class Guard:
@@ -115,18 +121,20 @@ class Guard:
             PluginFailed: overrun, any exception, a refused result, or an open breaker.
         """
         trial = self._admit()
+        future = self._pool.submit(function)
         try:
-            result = self._pool.run(function, self._deadline_s)
+            result = future.result(self._deadline_s)
             check(result)
         except TimeoutError as error:
             # A TimeoutError of the plugin's own making counts as an overrun too.
-            raise self._failed(
-                f"missed its deadline of {self._deadline_s * 1000:g} ms", opens=True
-            ) from error
+            reason = f"missed its deadline of {self._deadline_s * 1000:g} ms"
+            failed = self._failed(reason, trial, opens=True)
+            future.add_done_callback(self._came_back)
+            raise failed from error
         except PluginFailed as error:
-            raise self._failed(str(error), opens=False) from error
+            raise self._failed(str(error), trial) from error
         except Exception as error:
-            raise self._failed(f"{type(error).__name__}: {error}", opens=False) from error
+            raise self._failed(f"{type(error).__name__}: {error}", trial) from error
         with self._lock:
             # A call that began before the breaker opened says nothing against opening it.
             if trial or self._open_until is None:
@@ -144,10 +152,18 @@ class Guard:
             self._open_until = self._clock() + self._recovery_s
             return True
 
-    def _failed(self, reason: str, *, opens: bool) -> PluginFailed:
+    def _failed(self, reason: str, trial: bool, *, opens: bool = False) -> PluginFailed:
         with self._lock:
-            self._failures += 1
-            self._reason = reason
-            if opens or self._failures >= FAILURES_TO_OPEN or self._open_until is not None:
-                self._open_until = self._clock() + self._recovery_s
+            # Calls that ran side by side and fail after it opened are the same failure.
+            if trial or self._open_until is None:
+                self._failures += 1
+                self._reason = reason
+                if trial or opens or self._failures >= FAILURES_TO_OPEN:
+                    self._open_until = self._clock() + self._recovery_s
         return PluginFailed(reason, field=self.name)
+
+    def _came_back(self, late: Future[T]) -> None:
+        """A busy machine makes good plugins late: such a one may try again at once."""
+        with self._lock:
+            if self._open_until is not None and self._failures < FAILURES_TO_OPEN:
+                self._open_until = self._clock()

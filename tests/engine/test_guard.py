@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import pytest
 
 from engine.guard import FAILURES_TO_OPEN, DaemonPool, Guard, PluginFailed
 
+T = TypeVar("T")
 GENEROUS_S = 30.0
 RECOVERY_S = 30.0
 
@@ -185,47 +188,115 @@ def test_a_late_success_does_not_close_what_opened_meanwhile(guard: Guard, plugi
     fail(guard, plugin.good, "switched off for now")
 
 
-def test_a_plugins_own_timeout_counts_as_an_overrun(guard: Guard, plugin: Plugin) -> None:
+def overrun(hasty: Guard, plugin: Plugin) -> threading.Event:
+    """Leave a call behind; set the event it waits for to let it come back."""
+    release = threading.Event()
+
+    def hang() -> None:
+        plugin.calls += 1
+        release.wait(GENEROUS_S)
+
+    fail(hasty, hang, "deadline")
+    return release
+
+
+def test_what_comes_back_late_may_try_again(
+    pool: DaemonPool, hasty: Guard, plugin: Plugin, clock: Clock
+) -> None:
+    """As on a machine that was busy for a moment."""
+    back = threading.Event()
+    hasty._came_back = signal_after(hasty._came_back, back)  # type: ignore[method-assign]
+    for _ in range(FAILURES_TO_OPEN - 1):
+        release = overrun(hasty, plugin)
+        fail(hasty, plugin.good, "switched off")
+        release.set()
+        assert back.wait(GENEROUS_S)
+        back.clear()
+    hasty._deadline_s = GENEROUS_S
+    assert hasty.call(plugin.good, accept) == "good"
+    assert hasty.open_reason == ""
+
+
+def test_what_is_late_again_and_again_is_switched_off(
+    pool: DaemonPool, hasty: Guard, plugin: Plugin, clock: Clock
+) -> None:
+    back = threading.Event()
+    hasty._came_back = signal_after(hasty._came_back, back)  # type: ignore[method-assign]
+    for _ in range(FAILURES_TO_OPEN):
+        overrun(hasty, plugin).set()
+        assert back.wait(GENEROUS_S)
+        back.clear()
+    hasty._deadline_s = GENEROUS_S
+    fail(hasty, plugin.good, "switched off")
+    clock.now += RECOVERY_S
+    assert hasty.call(plugin.good, accept) == "good"
+
+
+def signal_after(function: Callable[..., None], event: threading.Event) -> Callable[..., None]:
+    def both(*args: object) -> None:
+        function(*args)
+        event.set()
+
+    return both
+
+
+def test_calls_that_overrun_side_by_side_are_one_failure(hasty: Guard, plugin: Plugin) -> None:
+    """Otherwise a few concurrent searches would use up all tries of a busy moment."""
+    together = threading.Barrier(4)
+
+    def one() -> None:
+        together.wait(GENEROUS_S)
+        with pytest.raises(PluginFailed):
+            hasty.call(plugin.hang, accept)
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(one) for _ in range(4)]:
+            done.result(GENEROUS_S)
+    assert hasty._failures == 1
+
+
+def test_a_plugins_own_timeout_counts_as_an_overrun(guard: Guard) -> None:
     def times_out() -> None:
         raise TimeoutError("the model server")
 
-    fail(guard, times_out, "missed its deadline")
-    fail(guard, plugin.good, "switched off")
+    for _ in range(FAILURES_TO_OPEN):
+        fail(guard, times_out, "missed its deadline")
+    fail(guard, times_out, "switched off")
+
+
+def run(pool: DaemonPool, function: Callable[[], T]) -> T:
+    return pool.submit(function).result(GENEROUS_S)
 
 
 def test_threads_are_used_again(pool: DaemonPool) -> None:
-    first = pool.run(threading.get_ident, GENEROUS_S)
-    assert {pool.run(threading.get_ident, GENEROUS_S) for _ in range(20)} == {first}
+    first = run(pool, threading.get_ident)
+    assert {run(pool, threading.get_ident) for _ in range(50)} == {first}
 
 
-def test_an_abandoned_thread_ends_with_its_call(pool: DaemonPool, plugin: Plugin) -> None:
-    started: list[threading.Thread] = []
-    running = threading.Event()
-
-    def hang() -> str:
-        started.append(threading.current_thread())
-        running.set()
-        return plugin.hang()
-
-    with pytest.raises(TimeoutError):
-        pool.run(hang, 0.0)
-    running.wait()
-    assert pool.run(threading.get_ident, GENEROUS_S) != started[0].ident
+def test_a_busy_thread_is_not_waited_for(pool: DaemonPool, plugin: Plugin) -> None:
+    busy = pool.submit(lambda: (plugin.hang(), threading.get_ident())[1])
+    assert run(pool, lambda: "beside") == "beside"
+    assert not busy.done()
     plugin.release.set()
-    started[0].join(GENEROUS_S)
-    assert not started[0].is_alive()
+    idents = {busy.result(GENEROUS_S)}
+    together = threading.Barrier(3)
+    both = [
+        pool.submit(lambda: (together.wait(GENEROUS_S), threading.get_ident())[1]) for _ in "ab"
+    ]
+    together.wait(GENEROUS_S)
+    assert idents < {future.result(GENEROUS_S) for future in both}
 
 
 def test_closing_ends_the_threads(plugin: Plugin) -> None:
     pool = DaemonPool()
-    idle = pool.run(threading.current_thread, GENEROUS_S)
+    idle = run(pool, threading.current_thread)
     busy: list[threading.Thread] = []
 
     def close_while_busy() -> None:
         busy.append(threading.current_thread())
         pool.close()
 
-    pool.run(close_while_busy, GENEROUS_S)
+    run(pool, close_while_busy)
     for thread in (idle, *busy):
         thread.join(GENEROUS_S)
         assert not thread.is_alive()
