@@ -73,8 +73,8 @@ class EncoderSettings(_Table, frozen=True):
     """``text`` embeds product texts and queries for the text lane; ``image`` is the joint
     image-text encoder of the image lanes."""
 
-    text: ComponentSettings = ComponentSettings("onnx", {"model": "product-text"})
-    image: ComponentSettings = ComponentSettings("onnx", {"model": "product-clip"})
+    text: ComponentSettings = ComponentSettings("onnx", {"space": "sentence"})
+    image: ComponentSettings = ComponentSettings("onnx")
     threads: Positive = 2
 
 
