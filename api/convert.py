@@ -57,7 +57,8 @@ def to_request(body: SearchBody, image: Image | None = None) -> SearchRequest:
 
 def read_picture(body: SearchBody, upload: bytes | None, settings: Settings) -> Image | None:
     """The shopper's picture, from whichever of the three ways it came, cropped."""
-    limits = settings.images
+    most = min(settings.images.max_bytes, settings.server.max_upload_bytes)
+    limits = structs.replace(settings.images, max_bytes=most)
     if sum(given is not None for given in (body.image, body.image_url, upload)) > 1:
         raise InvalidRequest("image: give image or image_url, not both", field="image_url")
     if upload is not None:

@@ -5,9 +5,9 @@
 
 One client on the same machine, distinct queries, caches off. Text queries are the ``text`` of
 ``--queries`` or the index's own titles; image queries are its photos. *Bare* is the same work
-with nothing around it, measured in the same run: every model run alone, the same store call,
-and an echo route that reads the same request and gives an equal answer. Echo and search are
-measured in turn, so that a busy machine slows both.
+with nothing around it: every model run alone, the same store call, and an echo route that
+reads the same request and gives an equal answer. Search, echo and bare work take turns in one
+process, so that a busy machine slows all of them alike.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import sys
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from engine import Encoder, Filter, Query, QueryPlan, Settings, VectorStore, load_settings
-from engine.assembly import open_encoders, open_stores
-from engine.images import decode_image, read_local
-from engine.lanes import plan_lanes
-from engine.live import Live
+from engine import Filter, Settings, load_settings
+from engine.assembly import open_stores
+from engine.images import read_local
 from engine.manager import PluginManager
 
 CACHES_OFF = {"ENTREPOT_SEARCH__CACHE": "0"}
@@ -46,68 +44,41 @@ PACKAGES = ("litestar", "uvicorn", "onnxruntime", "qdrant-edge-py", "numpy", "pi
 
 Times = dict[str, list[float]]
 """Milliseconds by name."""
+Request = tuple[bytes, str]
+"""Body and content type."""
 
 
 class Work(msgspec.Struct):
-    """What is asked: distinct texts, and photos as JPEG (or whatever the files are)."""
+    """What is asked: distinct texts, and photos as their files are."""
 
     texts: list[str]
     photos: list[bytes]
     products: int
+    encoders: list[str]
 
 
-class Parts:
-    """The index's parts, opened bare: no cache, no batching, no pipeline."""
-
-    def __init__(self, settings: Settings, stack: ExitStack) -> None:
-        self.settings = settings
-        manager = PluginManager(settings.plugins)
-        stores = open_stores(settings, manager)
-        stack.callback(stores.close)
-        current = stores.current()
-        if current is None:
-            raise SystemExit("nothing is indexed: run `entrepot index` first")
-        self.store: VectorStore = stores.open(current)
-        stack.callback(self.store.close)
-        self.text, self.image = self.encoders = open_encoders(settings, manager)
-        for encoder in self.encoders:
-            stack.callback(encoder.close)
-        self.live = Live(current, self.store, self.text, self.image, {})
-        self.weights = settings.profiles["default"].weights
-
-    def work(self, queries: Path | None, count: int) -> Work:
-        rng = random.Random(0)
-        ids = self.store.scroll(Filter(), self.store.count(Filter()))
-        rng.shuffle(ids)
-        chosen = [p for p in self.store.get(ids[: 8 * count]) if p is not None]
-        texts = [p.title for p in chosen]
-        if queries:
-            lines = queries.read_text(encoding="utf-8").splitlines()
-            texts = [json.loads(line)["text"] for line in lines]
-        root, limits = Path(self.store.spec.image_root), self.settings.images
-        refs = dict.fromkeys(p.images[0] for p in chosen if p.images and "://" not in p.images[0])
-        photos = [read_local(root, ref, limits) for ref in list(refs)[:count]]
-        return Work(list(dict.fromkeys(texts))[:count], photos, len(ids))
-
-    def bare_text(self, text: str, times: Times) -> None:
-        query, plan = Query(text), QueryPlan(original=text, text=text)
-        with timed(times, "text model"):
-            self.text.encode_texts([text], "query")
-        if "image" in self.image.info.modalities:
-            with timed(times, "joint model, text"):
-                self.image.encode_texts([text], "query")
-        self._store_call(query, plan, times)
-
-    def bare_photo(self, photo: bytes, times: Times) -> None:
-        image = decode_image(photo, self.settings.images)
-        with timed(times, "joint model, image"):
-            self.image.encode_images([image])
-        self._store_call(Query(image=image), QueryPlan(), times)
-
-    def _store_call(self, query: Query, plan: QueryPlan, times: Times) -> None:
-        lanes = plan_lanes(query, plan, self.live, self.weights).queries
-        with timed(times, "store"):
-            self.store.search_batch(lanes, Filter(), self.settings.search.depth)
+def work_of(settings: Settings, queries: Path | None, count: int) -> Work:
+    """Titles (or ``queries``) and photos of the live index, drawn at random."""
+    stores = open_stores(settings, PluginManager(settings.plugins))
+    current = stores.current()
+    if current is None:
+        raise SystemExit("nothing is indexed: run `entrepot index` first")
+    store = stores.open(current)
+    ids = store.scroll(Filter(), store.count(Filter()))
+    random.Random(0).shuffle(ids)
+    chosen = [product for product in store.get(ids[: 8 * count]) if product is not None]
+    spec = store.spec
+    store.close()
+    stores.close()
+    texts = [product.title for product in chosen]
+    if queries:
+        lines = queries.read_text(encoding="utf-8").splitlines()
+        texts = [json.loads(line)["text"] for line in lines]
+    refs = dict.fromkeys(p.images[0] for p in chosen if p.images and "://" not in p.images[0])
+    root = Path(spec.image_root)
+    photos = [read_local(root, ref, settings.images) for ref in list(refs)[:count]]
+    encoders = [f"{info.name} {info.version}" for info in (spec.text_encoder, spec.image_encoder)]
+    return Work(list(dict.fromkeys(texts))[:count], photos, len(ids), encoders)
 
 
 class Client:
@@ -116,8 +87,9 @@ class Client:
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
-    def ask(self, path: str, body: bytes, kind: str) -> tuple[float, bytes]:
+    def ask(self, path: str, request: Request) -> tuple[float, bytes]:
         """Wall milliseconds until the whole answer is there, and the answer."""
+        body, kind = request
         started = time.perf_counter()
         self._connection.request("POST", path, body, {"Content-Type": kind})
         response = self._connection.getresponse()
@@ -126,13 +98,6 @@ class Client:
         if response.status != 200:
             raise SystemExit(f"{path}: {response.status} {answer.decode()}")
         return spent, answer
-
-
-@contextmanager
-def timed(times: Times, name: str) -> Iterator[None]:
-    started = time.perf_counter()
-    yield
-    times[name].append((time.perf_counter() - started) * 1000)
 
 
 @contextmanager
@@ -151,39 +116,34 @@ def serving(config: Path, text: str) -> Iterator[int]:
         process.wait(60)
 
 
-def measure_bare(run: Callable[[Any, Times], None], items: Sequence[Any]) -> Times:
-    for item in items[:WARM_UP]:
-        run(item, defaultdict(list))
-    times: Times = defaultdict(list)
-    for item in items:
-        run(item, times)
-    return times
-
-
-def measure_http(
-    client: Client, path: str, echo: str, bodies: Sequence[tuple[bytes, str]]
-) -> Times:
-    """Search and echo in turn; the stages as the answers tell them."""
-    for body, kind in bodies[:WARM_UP]:
-        client.ask(path, body, kind)
-        client.ask(echo, body, kind)
-    times: Times = defaultdict(list)
-    for body, kind in bodies:
-        spent, answer = client.ask(path, body, kind)
-        times["through HTTP"].append(spent)
+def measure(client: Client, suffix: str, requests: Sequence[Request]) -> tuple[Times, Times]:
+    """Through HTTP with its stages, and the bare parts. The bare work is on another query of
+    the same set: encoders that remember their last text must not know it."""
+    search, echo, bare = f"/v1/search{suffix}", f"/echo{suffix}", f"/bare{suffix}"
+    for request in requests[:WARM_UP]:
+        for path in (search, echo, bare):
+            client.ask(path, request)
+    whole: Times = defaultdict(list)
+    parts: Times = defaultdict(list)
+    half = len(requests) // 2
+    for here, there in zip(requests, [*requests[half:], *requests[:half]], strict=True):
+        spent, answer = client.ask(search, here)
         told = json.loads(answer)
+        whole["through HTTP"].append(spent)
         for stage, milliseconds in told["timings"].items():
-            times[f"· {stage}"].append(milliseconds)
-        times["· HTTP"].append(spent - told["took_ms"])
-        times["echo"].append(client.ask(echo, body, kind)[0])
-    return times
+            whole[f"· {stage}"].append(milliseconds)
+        whole["· HTTP"].append(spent - told["took_ms"])
+        parts["echo"].append(client.ask(echo, here)[0])
+        for name, milliseconds in json.loads(client.ask(bare, there)[1]).items():
+            parts[name].append(milliseconds)
+    return whole, parts
 
 
-def text_bodies(texts: Sequence[str]) -> list[tuple[bytes, str]]:
+def text_requests(texts: Sequence[str]) -> list[Request]:
     return [(json.dumps({"text": t, "limit": LIMIT}).encode(), "application/json") for t in texts]
 
 
-def photo_bodies(photos: Sequence[bytes]) -> list[tuple[bytes, str]]:
+def photo_requests(photos: Sequence[bytes]) -> list[Request]:
     boundary = uuid.uuid4().hex
     kind = f"multipart/form-data; boundary={boundary}"
     part = 'Content-Disposition: form-data; name="image"; filename="photo.jpg"\r\n'
@@ -191,36 +151,38 @@ def photo_bodies(photos: Sequence[bytes]) -> list[tuple[bytes, str]]:
     return [(head + photo + f"\r\n--{boundary}--\r\n".encode(), kind) for photo in photos]
 
 
-def report(title: str, http_times: Times, bare: Times) -> dict[str, Any]:
-    """Print one table; the medians and the share that the bare parts are of the whole."""
-    rows = {**{k: v for k, v in http_times.items() if k != "echo"}}
-    parts = {**bare, "echo": http_times["echo"]}
-    print(f"\n{title}: {len(http_times['echo']):,} distinct queries, one client\n")
+def report(title: str, whole: Times, parts: Times) -> dict[str, Any]:
+    """Print one table; its figures."""
+    print(f"\n{title}: {len(parts['echo']):,} distinct queries, one client\n")
     print(f"{'milliseconds':28}{'p50':>8}{'p95':>8}{'p99':>8}")
-    for name, values in rows.items():
+    for name, values in whole.items():
         print(row(name, values))
     print("bare parts")
     for name, values in parts.items():
         print(row(f"· {name}", values))
-    total = sum(float(np.median(values)) for values in parts.values())
-    whole = float(np.median(rows["through HTTP"]))
-    print(f"{'sum of bare medians':28}{total:8.2f}   = {total / whole:.0%} of the whole")
+    bare = sum(float(np.median(values)) for values in parts.values())
+    share = bare / float(np.median(whole["through HTTP"]))
+    print(f"{'sum of bare medians':28}{bare:8.2f}   = {share:.0%} of the whole")
     return {
-        "p50": {name: round(float(np.median(v)), 3) for name, v in {**rows, **parts}.items()},
-        "p95": {name: round(float(np.percentile(v, 95)), 3) for name, v in rows.items()},
-        "p99": {name: round(float(np.percentile(v, 99)), 3) for name, v in rows.items()},
-        "bare_sum": round(total, 3),
-        "bare_share": round(total / whole, 3),
+        "queries": len(parts["echo"]),
+        "milliseconds": {name: percentiles(v) for name, v in whole.items()},
+        "bare": {name: percentiles(v) for name, v in parts.items()},
+        "bare_sum": round(bare, 3),
+        "bare_share": round(share, 3),
     }
 
 
 def row(name: str, values: Sequence[float]) -> str:
-    p50, p95, p99 = np.percentile(values, [50, 95, 99])
-    return f"{name:28}{p50:8.2f}{p95:8.2f}{p99:8.2f}"
+    return f"{name:28}" + "".join(f"{value:8.2f}" for value in percentiles(values))
 
 
-def environment(parts: tuple[Encoder, Encoder], products: int) -> dict[str, Any]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+def percentiles(values: Sequence[float]) -> list[float]:
+    return [round(float(value), 3) for value in np.percentile(values, [50, 95, 99])]
+
+
+def environment(work: Work) -> dict[str, Any]:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
     cpu = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
     return {
         "cpu": cpu or platform.processor(),
@@ -228,8 +190,8 @@ def environment(parts: tuple[Encoder, Encoder], products: int) -> dict[str, Any]
         "load_before": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         **{name: version(name) for name in PACKAGES},
-        "products": products,
-        "encoders": [f"{encoder.info.name} {encoder.info.version}" for encoder in parts],
+        "products": work.products,
+        "encoders": work.encoders,
     }
 
 
@@ -241,23 +203,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures here")
     args = parser.parse_args()
     os.environ.update(CACHES_OFF)
-    settings = load_settings(args.config, os.environ)
-    with ExitStack() as stack:
-        parts = Parts(settings, stack)
-        work = parts.work(args.queries, args.count)
-        about = environment(parts.encoders, work.products)
-        bare_text = measure_bare(parts.bare_text, work.texts)
-        bare_photo = measure_bare(parts.bare_photo, work.photos)
+    work = work_of(load_settings(args.config, os.environ), args.queries, args.count)
+    about = environment(work)
     print("; ".join(f"{key} {value}" for key, value in about.items()))
     result: dict[str, Any] = {"environment": about}
     with serving(args.config, work.texts[0]) as port:
         client = Client(port)
-        text_times = measure_http(client, "/v1/search", "/echo", text_bodies(work.texts))
-        result["text"] = report("Text query", text_times, bare_text)
+        result["text"] = report("Text query", *measure(client, "", text_requests(work.texts)))
         if work.photos:
-            bodies = photo_bodies(work.photos)
-            photo_times = measure_http(client, "/v1/search/image", "/echo/image", bodies)
-            result["image"] = report("Image query (multipart)", photo_times, bare_photo)
+            requests = photo_requests(work.photos)
+            result["image"] = report("Image query", *measure(client, "/image", requests))
     if args.json:
         args.json.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -82,6 +84,38 @@ def test_generations(tmp_path: Path, photo_root: Path) -> None:
         problem(client.post("/v1/generations/g3/promote"), 404)
         problem(client.post("/v1/generations/..%2Fg2/promote"), 404)
         assert names(client) == [("g2", True)]
+
+
+def test_no_search_fails_while_generations_change(tmp_path: Path, photo_root: Path) -> None:
+    """Four clients search without pause through writes, promotions and rollbacks."""
+    settings = make_settings(tmp_path)
+    build(settings, photo_root, "g1")
+    build(settings, photo_root, "g2", live=False)
+    over = threading.Event()
+    with Engine.open(settings) as engine, serving({"test": engine}) as client:
+
+        def searches() -> list[int]:
+            with httpx.Client(base_url=client.base_url, trust_env=False, timeout=60) as own:
+                found = []
+                while not over.is_set():
+                    found.append(own.get("/v1/search", params={"q": "red shoe"}).status_code)
+                return found
+
+        with ThreadPoolExecutor(4) as pool:
+            asked = [pool.submit(searches) for _ in range(4)]
+            try:
+                for n in range(6):
+                    name = f"g{2 - n % 2}"
+                    assert client.post(f"/v1/generations/{name}/promote").status_code == 200
+                    line = f'{{"id": "n{n}", "title": "New {n}"}}'
+                    kind = {"Content-Type": "application/x-ndjson"}
+                    put = client.put("/v1/products", content=line, headers=kind)
+                    assert put.json()["stored"] == 1
+            finally:
+                over.set()
+            answers = [future.result(60) for future in asked]
+        assert all(set(found) == {200} for found in answers)
+        assert client.get("/v1/products/n0").status_code == 200
 
 
 def test_plugins(shop: httpx.Client) -> None:
