@@ -58,12 +58,13 @@ def _facet(kind: FieldKind, column: Sequence[Any], most: int) -> FacetResult:
     if kind is FieldKind.NUMBER:
         numbers = [value for value in column if value is not None]
         return FacetResult(min=min(numbers), max=max(numbers)) if numbers else FacetResult()
+    # Whole values first, for Counter is quick and few of them are distinct.
+    whole = Counter(tuple(value) if isinstance(value, list) else (value,) for value in column)
     counts: Counter[str | bool] = Counter()
-    for value in column:
-        if isinstance(value, list):
-            counts.update(dict.fromkeys(value, 1))
-        elif value is not None:
-            counts[value] += 1
+    for values, count in whole.items():
+        for value in dict.fromkeys(values):
+            if value is not None:
+                counts[value] += count
     best = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))[:most]
     return FacetResult(tuple(FacetValue(value, count) for value, count in best))
 

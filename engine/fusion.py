@@ -29,6 +29,8 @@ def fuse(lanes: Mapping[str, Sequence[Scored]], weights: Mapping[str, float], k:
 def candidates(ranking: Ranking, lanes: Mapping[str, Sequence[Scored]]) -> list[Candidate]:
     """The ranking's products with the lanes that found each."""
     found = {id: Candidate(id, {}, -score) for score, id in ranking}
+    if not found:
+        return []
     for name, hits in lanes.items():
         for rank, hit in enumerate(hits, start=1):
             if candidate := found.get(hit.id):
