@@ -47,6 +47,7 @@ def ensure_indexed(engine: Engine) -> None:
     """Index the demo, unless that is done already from these files by these models."""
     if engine.health().ready and Path(engine.image_root) == DEMO.resolve():
         return
+    click.echo("Indexing the demo shop …")
     with progress_bar() as on_progress:
         report = run_build(engine.settings, "", on_progress)
     click.echo(report.summary())
