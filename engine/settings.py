@@ -75,7 +75,6 @@ class EncoderSettings(_Table, frozen=True):
 
     text: ComponentSettings = ComponentSettings("onnx", {"space": "sentence"})
     image: ComponentSettings = ComponentSettings("onnx")
-    threads: Positive = 2
 
 
 class SearchSettings(_Table, frozen=True):

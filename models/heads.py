@@ -100,7 +100,7 @@ def train_heads(model: CustomTextCLIP, data: TrainingSet, recipe: Recipe) -> flo
             schedule.step()
     heads.eval().fold()
     model.logit_scale.data.copy_(heads.log_scale.detach())
-    return float(loss)
+    return float(loss.detach())
 
 
 def _loss(

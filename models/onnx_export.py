@@ -82,17 +82,38 @@ def _as_int8(
     graph: onnx.GraphProto, name: str, values: npt.NDArray[np.float32], axis: int
 ) -> onnx.NodeProto:
     """Symmetric int8, one scale per block along ``axis``."""
-    rows = np.moveaxis(values, axis, 1)
-    blocks = rows.reshape(len(rows), -1, BLOCK)
-    scale = np.maximum(np.abs(blocks).max(axis=2, keepdims=True) / 127.0, 1e-12)
-    quantized = np.rint(blocks / scale).astype(np.int8).reshape(rows.shape)
+    quantized, scale = quantize_blocks(np.moveaxis(values, axis, 1))
     weights = np.ascontiguousarray(np.moveaxis(quantized, 1, axis))
-    scales = np.ascontiguousarray(np.moveaxis(scale[:, :, 0].astype(np.float32), 1, axis))
+    scales = np.ascontiguousarray(np.moveaxis(scale, 1, axis))
     graph.initializer.append(numpy_helper.from_array(weights, f"{name}_int8"))
     graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scale"))
     return helper.make_node(
         "DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [name], axis=axis, block_size=BLOCK
     )
+
+
+def quantize_blocks(
+    rows: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """``[m, n]`` → int8 ``[m, n]`` and scales ``[m, n / BLOCK]``; the largest value of each
+    block keeps its place, so quantizing twice changes nothing."""
+    blocks = rows.reshape(len(rows), -1, BLOCK)
+    peak = np.abs(blocks).max(axis=2, keepdims=True)
+    scale = np.maximum(peak / np.float32(127.0), np.float32(1e-12)).astype(np.float32)
+    quantized = np.rint(blocks / scale).astype(np.int8)
+    return quantized.reshape(rows.shape), scale[:, :, 0]
+
+
+def round_to_served(module: nn.Module) -> None:
+    """Give ``module`` in place the weights that :func:`compact` would store for it, so that
+    heads are trained on the very features that are served."""
+    with torch.no_grad():
+        for weight in (p for p in module.parameters() if p.numel() >= SMALLEST):
+            if weight.ndim == 2 and weight.shape[1] % BLOCK == 0:
+                quantized, scale = quantize_blocks(weight.numpy())
+                weight.copy_(torch.from_numpy(quantized * np.repeat(scale, BLOCK, axis=1)))
+            else:
+                weight.copy_(weight.half().float())
 
 
 def _as_float16(

@@ -18,6 +18,8 @@ from open_clip.model import CustomTextCLIP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .onnx_export import round_to_served
+
 JOINT_DIM = 256
 IMAGE_SIZE = 192
 IMAGE_FEATURES = 1280
@@ -28,7 +30,7 @@ MEAN = STD = (0.5, 0.5, 0.5)
 
 
 def build_clip(image_head: str = "mlp") -> CustomTextCLIP:
-    """The model with pretrained towers and fresh heads, in evaluation mode.
+    """The model with pretrained towers, rounded as they are served, and fresh heads.
 
     ``image_head`` is ``linear`` or ``mlp``, OpenCLIP's own kinds; the text head is linear.
     """
@@ -51,6 +53,8 @@ def build_clip(image_head: str = "mlp") -> CustomTextCLIP:
         },
     )
     _load_image_weights(model.visual.trunk)
+    round_to_served(model.visual.trunk)
+    round_to_served(model.text.transformer)
     return model.eval()
 
 

@@ -13,6 +13,7 @@ from open_clip.model import CustomTextCLIP
 from .data import Photo, training_photos
 from .features import Floats, embed_photos, embed_texts
 from .heads import Recipe, TrainingSet, train_heads
+from .onnx_export import round_to_served
 from .towers import build_clip
 
 VIEWS = 2
@@ -77,6 +78,7 @@ def train(data: Path, work: Path, image_head: str, recipe: Recipe) -> CustomText
     model = build_clip(image_head)
     _, everything = load_training_set(model, data, work)
     train_heads(model, everything, recipe)
+    round_to_served(model)
     return model
 
 
