@@ -51,7 +51,7 @@ class ImageTower(Struct, frozen=True):
 
 class Space(Struct, frozen=True):
     """An output space. ``min_score`` is the noise floor per query modality: the cosine that
-    99 % of random query-product pairs stay below, measured on held-out products."""
+    99 % of pairs of a query and a product of another trade stay below."""
 
     dim: int
     min_score: dict[str, float] = field(default_factory=dict)

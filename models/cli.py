@@ -79,14 +79,17 @@ def check(model: Path, data: Path, work: Path) -> None:
 def measure_into(folder: Path, data: Path) -> None:
     """Evaluate, print, and record figures and noise floors in the manifest."""
     evaluation = _import("evaluation")
-    figures, floors = evaluation.evaluate(_served(folder, "joint"), data)
+    joint, sentence = _served(folder, "joint"), _served(folder, "sentence")
+    figures = evaluation.evaluate(joint, data)
     for name, value in figures.items():
         click.echo(f"{name:36} {value}")
-    sentence = evaluation.sentence_floor(_served(folder, "sentence"), data)
     manifest = load_manifest(folder)
+    floors = dict(
+        zip(("joint", "sentence"), evaluation.noise_floors(joint, sentence, data), strict=True)
+    )
     spaces = {
-        "joint": msgspec.structs.replace(manifest.spaces["joint"], min_score=floors),
-        "sentence": msgspec.structs.replace(manifest.spaces["sentence"], min_score=sentence),
+        name: msgspec.structs.replace(space, min_score=floors[name])
+        for name, space in manifest.spaces.items()
     }
     quality = {name: round(value.value, 4) for name, value in figures.items()}
     save_manifest(folder, msgspec.structs.replace(manifest, spaces=spaces, quality=quality))
