@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,9 @@ from engine.settings import Settings
 
 LOCK_FILE = "server.lock"
 SERVER_FILE = "server.json"
-TIMEOUT_S = 2.0
+CONNECT_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 300.0
+"""A promotion first replays the writes that the new generation has not seen."""
 
 
 class Running(Struct, frozen=True):
@@ -45,19 +48,28 @@ def read(folder: Path) -> Running | None:
 def find_server(settings: Settings) -> httpx.Client | None:
     """A client of the server that holds the shop's data folder, if one runs."""
     running = read(settings.data_path)
-    if running is None or not _alive(running.pid):
+    if running is None or not _alive(running.pid) or not _listens(running.url):
         return None
     headers = {b"X-Entrepot-Shop": settings.shop.encode()}
     if settings.server.api_key:
         headers[b"Authorization"] = f"Bearer {settings.server.api_key}".encode()
     # trust_env: a proxy of the environment has no business between two local processes.
-    client = httpx.Client(base_url=running.url, headers=headers, timeout=60, trust_env=False)
+    return httpx.Client(
+        base_url=running.url, headers=headers, timeout=ANSWER_TIMEOUT_S, trust_env=False
+    )
+
+
+def _listens(url: str) -> bool:
+    """Whether somebody takes connections there. An answer is not waited for: a busy server
+    is a server, and its index must not be opened beside it."""
+    where = httpx.URL(url)
     try:
-        client.get("/health/live", timeout=TIMEOUT_S).raise_for_status()
-    except httpx.HTTPError:
-        client.close()
-        return None
-    return client
+        socket.create_connection((where.host, where.port or 80), CONNECT_TIMEOUT_S).close()
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _alive(pid: int) -> bool:
