@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import pytest
 
-from engine.guard import FAILURES_TO_OPEN, DaemonPool, Guard, PluginFailed
+from engine import guard as guard_module
+from engine.guard import FAILURES_TO_OPEN, Call, DaemonPool, Guard, PluginFailed
 
 T = TypeVar("T")
 GENEROUS_S = 30.0
@@ -264,8 +265,54 @@ def test_a_plugins_own_timeout_counts_as_an_overrun(guard: Guard) -> None:
     fail(guard, times_out, "switched off")
 
 
+def test_the_wait_for_a_turn_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where other threads hold the GIL until long after the deadline."""
+    now = 0.0
+    monkeypatch.setattr(guard_module.time, "perf_counter", lambda: now)
+    call = Call(lambda: "done")
+    asked: list[float] = []
+
+    class Slow(Future[str]):
+        def result(self, timeout: float | None = None) -> str:
+            nonlocal now
+            assert timeout is not None
+            asked.append(timeout)
+            now += timeout
+            if len(asked) == 4:
+                call.run()()
+            return super().result(0)
+
+    call.future = Slow()
+    assert call.result(0.5) == "done"
+    assert asked == [0.5, 0.5, 0.5, 0.5]
+
+
+def test_what_has_begun_gets_its_deadline_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(guard_module.time, "perf_counter", lambda: now)
+    call = Call(lambda: "never handed over")
+    asked: list[float] = []
+
+    class Slow(Future[str]):
+        def result(self, timeout: float | None = None) -> str:
+            nonlocal now
+            assert timeout is not None
+            asked.append(timeout)
+            if len(asked) == 2:
+                call.run()
+                now += timeout / 2
+            else:
+                now += timeout
+            return super().result(0)
+
+    call.future = Slow()
+    with pytest.raises(TimeoutError):
+        call.result(0.5)
+    assert asked == [0.5, 0.5, 0.25]
+
+
 def run(pool: DaemonPool, function: Callable[[], T]) -> T:
-    return pool.submit(function).result(GENEROUS_S)
+    return pool.submit(function).future.result(GENEROUS_S)
 
 
 def test_threads_are_used_again(pool: DaemonPool) -> None:
@@ -276,7 +323,7 @@ def test_threads_are_used_again(pool: DaemonPool) -> None:
 def test_a_busy_thread_is_not_waited_for(pool: DaemonPool, plugin: Plugin) -> None:
     busy = pool.submit(lambda: (plugin.hang(), threading.get_ident())[1])
     assert run(pool, lambda: "beside") == "beside"
-    assert not busy.done()
+    assert not busy.future.done()
     plugin.release.set()
     idents = {busy.result(GENEROUS_S)}
     together = threading.Barrier(3)
