@@ -8,7 +8,10 @@
  */
 import { h, svg } from "./dom.js";
 import { fieldName, number, percent, score } from "./format.js";
-import { has, t } from "./strings.js";
+import { has, numberLocale, t } from "./strings.js";
+
+/** Lanes whose parts differ by less than this share count as equal first. */
+const NEARLY = 0.97;
 
 /**
  * @param {Hit} hit
@@ -47,8 +50,10 @@ export function laneName(lane) {
 function summary(lanes, place, answer, state) {
   const where = t("explainPlace", { rank: place, total: answer.total });
   const sorted = state.sort && t("explainSorted", { field: fieldName(state.sort.field) });
+  const top = lanes.filter(([, lane]) => lane.contribution >= NEARLY * lanes[0][1].contribution);
+  const names = top.map(([name]) => `“${laneName(name)}”`);
   const reason = lanes.length
-    ? t("explainFirst", { lane: `“${laneName(lanes[0][0])}”` })
+    ? t("explainFirst", { lane: new Intl.ListFormat(numberLocale).format(names) })
     : !sorted && t("explainBrowse");
   return [h("strong", {}, where), " ", [reason, sorted].filter(Boolean).join(" ")];
 }
