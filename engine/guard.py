@@ -54,15 +54,15 @@ class Call(Generic[T]):
 
         The wait for a turn does not count: a store call that holds the GIL, or a machine
         with more to do than it can, would make every plugin late (measured: eight searches
-        at once on two busy cores cost 390 of 400 of them their plugins).
+        at once on two busy cores cost 389 of 400 of them a plugin).
         """
         left = deadline_s
         while True:
             try:
                 return self.future.result(left)
             except TimeoutError:
-                if self.future.done():
-                    raise
+                if self.future.done():  # at the last moment, or with a TimeoutError of its own
+                    return self.future.result()
             left = deadline_s
             if self._began is not None:
                 left -= time.perf_counter() - self._began
