@@ -38,8 +38,8 @@ class CatalogueSettings(_Table, frozen=True):
     """How catalogue rows become products.
 
     ``columns`` maps product fields to catalogue columns (``title = "name"``); unmapped
-    fields are guessed from well-known names. ``ignore`` lists columns to drop. ``fields``
-    overrules the inferred kind of an attribute.
+    fields are guessed from well-known names. ``ignore`` lists columns, and keys of a nested
+    ``attributes`` column, to drop. ``fields`` overrules the inferred kind of an attribute.
     """
 
     source: str = ""

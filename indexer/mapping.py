@@ -64,7 +64,8 @@ class _Row:
         self.nested: dict[str, Any] = {}
         if isinstance(nested, Mapping) and "attributes" not in self.settings.ignore:
             del own["attributes"]
-            self.nested = flatten(nested)
+            dropped = set(self.settings.ignore)
+            self.nested = {k: v for k, v in flatten(nested).items() if k not in dropped}
             for name in CORE_FIELDS.keys() & self.nested.keys() - own.keys():
                 own[name] = self.nested.pop(name)
         self.data = own

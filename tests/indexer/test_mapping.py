@@ -199,6 +199,11 @@ def test_the_settings_choose_columns() -> None:
     assert product.attributes == {"color": "rot", "id": "1", "title": "t"}
 
 
+def test_keys_of_nested_attributes_can_be_ignored() -> None:
+    product = good({"attributes": {"color": "red", "internal": "x"}}, ignore=("internal",))
+    assert product.attributes == {"color": "red"}
+
+
 def test_locales() -> None:
     product = good(
         {
