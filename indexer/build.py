@@ -83,6 +83,7 @@ class _Build:
         self.report = report
         self.log = log
         self.on_progress = on_progress
+        self.cpu_start = 0.0
         text, image = (encoder.info for encoder in encoders)
         report.encoders = {
             "text": f"{text.name} {text.version}",
@@ -92,6 +93,7 @@ class _Build:
     def run(self, name: str, lock: BuildLock) -> None:
         lock.record(name)
         _begin(name, self.settings)
+        self.cpu_start = time.process_time()
         try:
             catalogue = Catalogue(self.settings, self.manager, self.report.source)
             with self._stage("scan"):
@@ -148,6 +150,7 @@ class _Build:
             ticker.finish(len(scan.lines))
             cache.put({})  # the last marks
             report.stages |= {stage: round(spent, 3) for stage, spent in pipe.seconds.items()}
+            report.cpu_seconds = round(time.process_time() - self.cpu_start, 3)
             report.rate = round(report.counts.indexed / (time.perf_counter() - start), 2)
             self._note_urls(pipe.photos_by_url)
             if self._refused():

@@ -72,14 +72,13 @@ class Embedder:
         keys = [text_key(fingerprint, text) for text in texts]
         missing: dict[bytes, str] = {}
         for key, text in zip(keys, texts, strict=True):
-            known = self.vectors.get(key)
-            if known is None and key not in missing:
+            if key not in self.vectors and key not in missing:
                 known = self._cache.get(key)
                 if known is None:
                     missing[key] = text
-                else:
-                    self.vectors[key] = known
-            self._counts.reused += known is not None
+                    continue
+                self.vectors[key] = known
+            self._counts.reused += 1
         limit = self._text.info.max_tokens or _LONGEST
         for batch in text_batches(missing, limit):
             self._encode(

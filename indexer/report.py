@@ -49,8 +49,9 @@ class Counts(Struct):
 
 class BuildReport(Struct):
     """One build. ``generation`` is empty and ``reason`` says why when nothing was built;
-    ``stages`` and ``seconds`` are wall seconds, ``rate`` is products per second without the
-    final HNSW build, ``peak_rss_bytes`` the builder process's."""
+    ``stages`` and ``seconds`` are wall seconds; ``rate`` is products per second from the end of
+        the scan to the last write, and ``cpu_seconds`` the processor time from the start of the
+        scan to there; ``peak_rss_bytes`` is the builder process's."""
 
     source: str
     generation: str = ""
@@ -58,6 +59,7 @@ class BuildReport(Struct):
     started_at: str = ""
     seconds: float = 0.0
     rate: float = 0.0
+    cpu_seconds: float = 0.0
     peak_rss_bytes: int = 0
     counts: Counts = field(default_factory=Counts)
     stages: dict[str, float] = field(default_factory=dict)
