@@ -84,7 +84,9 @@ def main() -> None:
     queries = {row["id"]: row["text"] for row in rows if row["id"] in qrels}
     gallery = set(args.gallery.read_text().split()) if args.gallery else None
     configured: Settings = load_settings(args.config, os.environ)
-    settings = msgspec.structs.replace(configured, profiles=profiles())
+    # To the full depth, so that a ranking reduced to the gallery still has its first ten.
+    search = msgspec.structs.replace(configured.search, depth=MAX_WINDOW)
+    settings = msgspec.structs.replace(configured, profiles=profiles(), search=search)
     with Engine(settings) as shop:
         health = shop.health()
         print(f"{len(queries)} queries, {health.products:,} products, encoders {health.encoders}")

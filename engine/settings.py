@@ -79,11 +79,11 @@ class EncoderSettings(_Table, frozen=True):
 
 class SearchSettings(_Table, frozen=True):
     """Retrieval and fusion. ``rrf_k`` = 60 is the constant of Cormack, Clarke and Büttcher,
-    SIGIR 2009; ``depth`` is how far down each lane is read; ``cache`` counts query embeddings
-    kept (0: none)."""
+    SIGIR 2009; ``depth`` is how far down each lane is read (200: decision 0005); ``cache``
+    counts query embeddings kept (0: none)."""
 
     rrf_k: Annotated[int, Meta(ge=0)] = 60
-    depth: Annotated[int, Meta(ge=1, le=MAX_WINDOW)] = MAX_WINDOW
+    depth: Annotated[int, Meta(ge=1, le=MAX_WINDOW)] = 200
     rerank_window: Annotated[int, Meta(ge=1, le=MAX_WINDOW)] = 200
     cache: Annotated[int, Meta(ge=0)] = 4096
     facet_values: Positive = 50

@@ -21,7 +21,7 @@ Locale = Annotated[str, Meta(min_length=2, max_length=35)]
 ImageWeight = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 MAX_WINDOW = 1000
-"""Depth of every lane, and so the bound on ``offset + limit``."""
+"""The bound on ``offset + limit``, and on how deep a lane can be read."""
 MAX_QUERY_CHARS = 2000
 
 
@@ -218,7 +218,7 @@ class Degraded(Struct, frozen=True):
 
 class SearchResponse(Struct, frozen=True):
     """The answer. ``total`` counts the result set: the union of the lanes down to
-    ``MAX_WINDOW`` after their cut-offs (browsing: every match). ``timings`` are
+    ``search.depth`` after their cut-offs (browsing: every match). ``timings`` are
     milliseconds per stage and sum to about ``took_ms``."""
 
     hits: tuple[Hit, ...]
