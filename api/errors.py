@@ -14,6 +14,7 @@ from engine.errors import (
     EncoderError,
     EntrepotError,
     ForbiddenUrl,
+    GenerationLive,
     ImageTooLarge,
     IndexMismatch,
     InvalidFilter,
@@ -56,6 +57,7 @@ STATUS: dict[type[EntrepotError], int] = {
     StoreError: 500,
     StoreUnavailable: 503,
     StoreLocked: 503,
+    GenerationLive: 409,
     IndexMismatch: 409,
     NoIndex: 503,
 }

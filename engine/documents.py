@@ -43,9 +43,9 @@ def make_point(product: Product, text: Vectors, images: Vectors, schema: IndexSc
 
 
 def _attribute_words(product: Product) -> Iterator[str]:
-    """Attribute values that are words; numbers and flags say little without their name."""
+    """Attribute values that are words; numbers, flags and addresses say little."""
     for value in product.attributes.values():
-        if isinstance(value, str):
+        if isinstance(value, str) and "://" not in value:
             yield value
         elif isinstance(value, list):
             yield " ".join(value)

@@ -19,7 +19,8 @@
     ├── StoreError              the vector store failed
     │   ├── StoreUnavailable        unreachable server, timeout (HTTP 503)
     │   ├── StoreLocked             another process holds the data folder
-    │   └── IndexMismatch           the index was made by another model
+    │   ├── GenerationLive          the live generation cannot be dropped (HTTP 409)
+    │   └── IndexMismatch           the index was made by another model (HTTP 409)
     └── NoIndex                 nothing has been indexed yet (HTTP 503)
 
 Vendor errors are translated where the vendor is called, nowhere else. Messages name the
@@ -83,6 +84,9 @@ class StoreUnavailable(StoreError): ...
 
 
 class StoreLocked(StoreError): ...
+
+
+class GenerationLive(StoreError): ...
 
 
 class IndexMismatch(StoreError): ...

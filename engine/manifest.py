@@ -128,6 +128,7 @@ def load_manifest(folder: Path) -> Manifest:
         raise InvalidModel(f"{path} is not a model manifest: {error}") from error
     for name, digest in manifest.files.items():
         _verify(folder, name, digest)
+    _check_references(path, manifest)
     return manifest
 
 
@@ -148,6 +149,18 @@ def file_digest(path: Path) -> str:
 
 class _Head(Struct):
     format: int
+
+
+def _check_references(path: Path, manifest: Manifest) -> None:
+    """Every file and space that a tower names must be described."""
+    for tower in (manifest.text, manifest.image):
+        if tower is None:
+            continue
+        files = {tower.file, *([tower.tokenizer] if isinstance(tower, TextTower) else [])}
+        missing = (files - manifest.files.keys()) | (set(tower.spaces) - manifest.spaces.keys())
+        if missing:
+            names = ", ".join(sorted(missing))
+            raise InvalidModel(f"{path} names but does not describe {names}: export it again")
 
 
 def _verify(folder: Path, name: str, digest: str) -> None:

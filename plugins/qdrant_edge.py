@@ -37,7 +37,7 @@ from qdrant_edge import (
     SearchParams,
 )
 
-from engine.errors import NotFound, StoreError, StoreLocked
+from engine.errors import GenerationLive, NotFound, StoreError, StoreLocked
 from engine.hookspecs import Register, hookimpl
 from engine.protocols import GenerationSpec, VectorStores
 
@@ -127,7 +127,7 @@ class EdgeStores:
         if not folder.is_dir():
             raise NotFound(f"no generation {generation!r} in {self._root}")
         if generation == self.current():
-            raise StoreError(f"generation {generation!r} is live; promote another one first")
+            raise GenerationLive(f"generation {generation!r} is live; promote another one first")
         self._ensure_free(folder)
         (folder / "generation.json").unlink(missing_ok=True)
         shutil.rmtree(folder)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from engine.errors import NotFound, StoreError
+from engine.errors import GenerationLive, NotFound, StoreError
 from engine.hookspecs import Register, hookimpl
 from engine.protocols import GenerationSpec, VectorStores
 
@@ -147,7 +147,7 @@ class ServerStores:
         if self._collection(generation) not in self._collections():
             raise NotFound(f"no generation {generation!r} of shop {self._alias!r}")
         if generation == self.current():
-            raise StoreError(f"generation {generation!r} is live; promote another one first")
+            raise GenerationLive(f"generation {generation!r} is live; promote another one first")
         self.transport.call("delete_collection", self._collection(generation))
 
     def drop_everything(self) -> None:

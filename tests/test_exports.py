@@ -33,7 +33,7 @@ PUBLIC = {
         *("EntrepotError", "InvalidRequest", "InvalidFilter", "InvalidProduct", "InvalidImage"),
         *("ImageTooLarge", "ForbiddenUrl", "NotFound", "NoIndex", "InvalidSettings"),
         *("PluginError", "UnknownPlugin", "EncoderError", "InvalidModel", "UnsupportedModality"),
-        *("StoreError", "StoreUnavailable", "StoreLocked", "IndexMismatch"),
+        *("StoreError", "StoreUnavailable", "StoreLocked", "GenerationLive", "IndexMismatch"),
     ],
 }
 NAMES = sorted(name for names in PUBLIC.values() for name in names)

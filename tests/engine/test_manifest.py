@@ -182,3 +182,11 @@ def test_files_stay_inside_the_folder(folder: Path, tmp_path: Path) -> None:
         rewrite(folder, files={name: file_digest(outside)})
         with pytest.raises(InvalidModel, match="outside the model's folder"):
             load_manifest(folder)
+
+
+@pytest.mark.parametrize("whole", ["files", "spaces"])
+def test_towers_name_only_what_is_described(folder: Path, whole: str) -> None:
+    described = json.loads((folder / FILE_NAME).read_text())[whole]
+    rewrite(folder, **{whole: dict(list(described.items())[1:])})
+    with pytest.raises(InvalidModel, match="export it again"):
+        load_manifest(folder)

@@ -121,6 +121,11 @@ def test_category_prefixes() -> None:
     assert category_prefixes(()) == []
 
 
+def test_addresses_are_not_embedded() -> None:
+    product = Product(id="1", title="Lamp", attributes={"link": "https://shop.example/1"})
+    assert dense_text(product) == "Lamp"
+
+
 def test_texts() -> None:
     assert dense_text(PRODUCT) == "Red purse. Lux. Bags Purses. red wine. casual. Soft leather."
     assert keyword_text(PRODUCT).split("\n") == [
