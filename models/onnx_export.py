@@ -49,6 +49,17 @@ def export_onnx(
         external_data=False,
         verbose=False,
     )
+    strip(file)
+
+
+def strip(file: Path) -> None:
+    """Remove what the exporter notes about the source: stack traces with paths of this machine."""
+    model = onnx.load(file)
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.initializer, *graph.value_info):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    onnx.save(model, file)
 
 
 def compact(file: Path) -> None:

@@ -79,7 +79,7 @@ def test_generations(tmp_path: Path, photo_root: Path) -> None:
         assert names(client) == [("g2", False), ("g3", True)]
         assert client.get("/v1/search?q=shoe").json()["generation"] == "g3"
         assert client.post("/v1/generations/rollback").json() == {"live": "g2"}
-        problem(client.delete("/v1/generations/g2"), 500)
+        problem(client.delete("/v1/generations/g2"), 409)
         assert client.delete("/v1/generations/g3").status_code == 204
         problem(client.post("/v1/generations/g3/promote"), 404)
         problem(client.post("/v1/generations/..%2Fg2/promote"), 404)

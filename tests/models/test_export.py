@@ -49,6 +49,11 @@ def test_weights_are_stored_small(folder: Path) -> None:
     assert sum(path.stat().st_size for path in folder.iterdir()) < 34_000_000
 
 
+def test_no_path_of_this_machine_is_exported(folder: Path) -> None:
+    for file in folder.glob("*.onnx"):
+        assert b".py" not in file.read_bytes()
+
+
 def test_manifest_says_what_was_exported(folder: Path) -> None:
     manifest = load_manifest(folder)
     assert (manifest.version, manifest.provenance) == ("9", "random heads")

@@ -184,3 +184,8 @@ def test_an_image_only_model(copied: Path) -> None:
     assert encoder.info.modalities == ("image",)
     with pytest.raises(UnsupportedModality, match="no text tower"):
         encoder.encode_texts(["shoe"], "query")
+
+
+def test_shipped_graphs_name_no_file_of_the_machine_that_made_them() -> None:
+    for file in sorted(SHIPPED.glob("*.onnx")):
+        assert b".py" not in file.read_bytes(), file.name
