@@ -19,7 +19,7 @@ from .errors import IndexMismatch, InvalidImage, NoIndex, NotFound, StoreError
 from .filters import Filter
 from .guard import DaemonPool
 from .images import decode_image, read_local
-from .journal import Journal
+from .journal import JOURNAL_FILE, Journal
 from .live import Live, LiveSlot
 from .manager import PluginManager
 from .protocols import GenerationSpec, VectorStore
@@ -32,7 +32,6 @@ from .writing import Writer, WriteResult
 
 log = logging.getLogger(__name__)
 
-JOURNAL_FILE = "journal.sqlite"
 DRAIN_S = 10.0
 """How long a change of generation waits for the searches that still read the old one."""
 

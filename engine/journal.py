@@ -23,6 +23,9 @@ from .errors import StoreError
 from .protocols import Vectors
 from .types import Product
 
+JOURNAL_FILE = "journal.sqlite"
+"""In a shop's data folder: the engine writes it, a builder marks its generation in it."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, op TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL);

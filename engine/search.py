@@ -62,12 +62,12 @@ def _ranked(
     watch = _Stopwatch()
     pipeline = live.pipelines[request.profile]
     schema = live.store.spec.schema
-    _check_fields(request, schema)
+    own = _checked_filter(request, schema)
     plan, degraded = understand(query.text or "", request.locale, pipeline.query_processors, schema)
     if query.text is not None and not plan.text and query.image is None and not query.like:
         raise InvalidRequest("text: holds no searchable character", field="text")
     watch.lap("understand")
-    filter = _filter(request, query, plan, live)
+    filter = _with_plan(own, request, query, plan, schema)
     lanes = plan_lanes(query, plan, live, pipeline.weights)
     watch.lap("encode")
     hits = live.store.search_batch(lanes.queries, filter, settings.depth)
@@ -113,27 +113,30 @@ def _page(
     return (window + candidates(tail, found))[start:end], degraded
 
 
-def _check_fields(request: SearchRequest, schema: IndexSchema) -> None:
-    """Refuse what is not declared before anything is spent on it."""
-    parse_filters(request.filters, schema)
+def _checked_filter(request: SearchRequest, schema: IndexSchema) -> Filter:
+    """The request's own filter; what is not declared is refused before anything is spent."""
+    filter = parse_filters(request.filters, schema)
     for name in request.facets:
         require_field(name, schema, use="facets")
     if request.sort is not None:
         require_field(request.sort.field, schema, use="sort")
+    return filter
 
 
-def _filter(request: SearchRequest, query: Query, plan: QueryPlan, live: Live) -> Filter:
+def _with_plan(
+    own: Filter, request: SearchRequest, query: Query, plan: QueryPlan, schema: IndexSchema
+) -> Filter:
     """The plan's filters and the request's; for the same field the request's win."""
-    parsed = parse_filters({**plan.filters, **request.filters}, live.store.spec.schema)
-    return Filter(parsed.conditions, exclude_ids=query.like)
+    rest = {name: spec for name, spec in plan.filters.items() if name not in request.filters}
+    planned = parse_filters(rest, schema).conditions
+    return Filter(planned + own.conditions, exclude_ids=query.like)
 
 
 def _browse(request: SearchRequest, live: Live, settings: SearchSettings) -> SearchResponse:
     """No query: everything under the filters, by ``sort`` or by id."""
     watch = _Stopwatch()
     store, schema = live.store, live.store.spec.schema
-    filter = parse_filters(request.filters, schema)
-    _check_fields(request, schema)
+    filter = _checked_filter(request, schema)
     ids = store.scroll(filter, request.limit, request.offset, request.sort)
     total = store.count(filter)
     watch.lap("retrieve")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.assembly import open_encoders, open_stores
 from engine.errors import NotFound
-from engine.journal import Journal
+from engine.journal import JOURNAL_FILE, Journal
 from engine.manager import PluginManager
 from engine.protocols import Encoder, GenerationSpec, VectorStores
 from engine.settings import Settings
@@ -25,7 +25,6 @@ from .report import BuildReport, Issue, IssueLog, write_report
 from .retention import kept_generations
 from .scan import Catalogue, Scan
 
-JOURNAL_FILE = "journal.sqlite"
 REPORTS = "reports"
 MAX_FAILED_SHARE = 0.5
 """A catalogue of which more than this fails is read wrongly; an index of the rest would only

@@ -240,6 +240,17 @@ def _grams(run: re.Match[str]) -> str:
     return f"{_bigrams(run)} {' '.join(run.group())} "
 
 
+def to_point(payload: Any, vectors: Any, spec: GenerationSpec) -> Point:
+    """A stored point with its vectors; ``bm25`` is not kept and comes back empty."""
+    return Point(
+        product=to_product(payload),
+        text=to_rows(vectors["text"], spec.text_encoder.dim)[0],
+        images=to_rows(vectors.get("image"), spec.image_encoder.dim),
+        bm25="",
+        fields=to_fields(payload),
+    )
+
+
 def ranked(rows: list[tuple[float, str]], min_score: float | None) -> list[Scored]:
     """From (negated score, id): best first, equal scores by id, none below ``min_score``."""
     rows.sort()

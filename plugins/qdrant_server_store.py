@@ -34,6 +34,7 @@ from .qdrant_common import (
     to_clauses,
     to_fields,
     to_payload,
+    to_point,
     to_product,
     to_rows,
 )
@@ -169,7 +170,7 @@ class ServerStore:
     def iterate(self, batch: int = 256) -> Iterable[list[Point]]:
         points: list[Point] = []
         for record in self._scroll(batch, True, ["text", "image"], None):
-            points.append(self._read(record))
+            points.append(to_point(record.payload, record.vector, self._spec))
             if len(points) == batch:
                 yield points
                 points = []
@@ -255,16 +256,6 @@ class ServerStore:
             yield from records
             if offset is None:
                 return
-
-    def _read(self, record: Any) -> Point:
-        dim = self._spec.text_encoder.dim, self._spec.image_encoder.dim
-        return Point(
-            product=to_product(record.payload),
-            text=to_rows(record.vector["text"], dim[0])[0],
-            images=to_rows(record.vector.get("image"), dim[1]),
-            bm25="",
-            fields=to_fields(record.payload),
-        )
 
     def _first_ids(self, filter: Filter, limit: int, *extra: Any) -> list[str]:
         """The smallest ids: each counts once, and a facet breaks ties by value."""
