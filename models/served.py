@@ -1,9 +1,14 @@
-"""A trained CLIP to a served directory: graphs, tokenizer, manifest; and the parity check."""
+"""Torch modules to a served directory: ONNX graphs, tokenizer, manifest.
+
+Every model ends here, trained or imported. What is written is plain float32, the exact
+embeddings; ``models.compile`` makes the small and fast variants of it.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +16,9 @@ import torch
 from msgspec import Struct
 from open_clip.model import CustomTextCLIP
 from PIL import Image
+from torch import nn
 
-from engine import Encoder
+from engine import Encoder, InvalidModel
 from engine.manifest import FORMAT, ImageTower, Manifest, Space, TextTower, save_manifest
 
 from .features import Floats, preprocess, token_ids
@@ -32,28 +38,116 @@ from .towers import (
 TEXT_FILE, IMAGE_FILE, TOKENIZER_FILE = "text.onnx", "image.onnx", "tokenizer.json"
 
 
+class TextPart(Struct, frozen=True):
+    """``module`` takes int64 ``input_ids [n, t]`` and returns the unit rows of ``tower.spaces``,
+    in that order; it masks ``tower.pad_id`` itself. ``tokenizer`` is a ``tokenizer.json``."""
+
+    module: nn.Module
+    tower: TextTower
+    tokenizer: Path
+
+
+class ImagePart(Struct, frozen=True):
+    """``module`` takes float32 ``pixels [n, 3, size, size]`` and returns the unit rows of
+    ``tower.spaces``, in that order."""
+
+    module: nn.Module
+    tower: ImageTower
+
+
+def write_served(
+    folder: Path,
+    *,
+    name: str,
+    version: str,
+    licence: str,
+    provenance: str,
+    spaces: dict[str, Space],
+    text: TextPart | None,
+    image: ImagePart | None,
+) -> Manifest:
+    """Export the parts and write the served directory, whole or not at all.
+
+    Raises:
+        InvalidModel: ``folder`` exists, or there is no part.
+    """
+    if text is None and image is None:
+        raise InvalidModel(f"{name}: neither a text nor an image tower to serve")
+    files: list[str] = []
+    with new_folder(folder) as partial:
+        if text is not None:
+            _export_text(text, partial)
+            files += [text.tower.file, text.tower.tokenizer]
+        if image is not None:
+            pixels = torch.zeros(2, 3, image.tower.size, image.tower.size)
+            file = partial / image.tower.file
+            export_onnx(image.module, pixels, file, ("pixels",), image.tower.spaces)
+            files.append(image.tower.file)
+        manifest = Manifest(
+            format=FORMAT,
+            name=name,
+            version=version,
+            licence=licence,
+            provenance=provenance,
+            spaces=spaces,
+            files=dict.fromkeys(files, ""),
+            text=text.tower if text else None,
+            image=image.tower if image else None,
+        )
+        return save_manifest(partial, manifest)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder beside ``folder`` that takes its name when the block ends without an error.
+
+    Raises:
+        InvalidModel: ``folder`` exists and is not empty; a model is never written over.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InvalidModel(f"{folder} exists: name another folder, or remove it first")
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _export_text(part: TextPart, folder: Path) -> None:
+    """Plain attention, whose nodes ONNX Runtime recognizes and fuses."""
+    models = [m for m in part.module.modules() if hasattr(m, "set_attn_implementation")]
+    before = [model.config._attn_implementation for model in models]
+    for model in models:
+        model.set_attn_implementation("eager")
+    try:
+        ids = torch.full((2, 8), part.tower.pad_id + 1, dtype=torch.int64)
+        file = folder / part.tower.file
+        export_onnx(part.module, ids, file, ("input_ids",), part.tower.spaces)
+    finally:
+        for model, implementation in zip(models, before, strict=True):
+            model.set_attn_implementation(implementation)
+    shutil.copyfile(part.tokenizer, folder / part.tower.tokenizer)
+
+
 def export(model: CustomTextCLIP, folder: Path, *, version: str, provenance: str) -> Manifest:
-    """Write the served directory."""
-    folder.mkdir(parents=True, exist_ok=True)
-    ids = torch.ones(2, 8, dtype=torch.int64)
-    pixels = torch.zeros(2, 3, IMAGE_SIZE, IMAGE_SIZE)
-    text, image = folder / TEXT_FILE, folder / IMAGE_FILE
-    export_onnx(TextGraph(model), ids, text, ("input_ids",), ("sentence", "joint"))
-    export_onnx(ImageGraph(model), pixels, image, ("pixels",), ("joint",))
-    for file in (text, image):
-        compact(file)
-    shutil.copyfile(tokenizer_path(), folder / TOKENIZER_FILE)
-    manifest = Manifest(
-        format=FORMAT,
+    """Write the product CLIP's served directory."""
+    text = TextTower(TEXT_FILE, TOKENIZER_FILE, MAX_TOKENS, ("sentence", "joint"))
+    image = ImageTower(IMAGE_FILE, IMAGE_SIZE, MEAN, STD, ("joint",))
+    manifest = write_served(
+        folder,
         name="product-clip",
         version=version,
         licence="Apache-2.0",
         provenance=provenance,
         spaces={"joint": Space(JOINT_DIM), "sentence": Space(TEXT_FEATURES)},
-        files=dict.fromkeys((TEXT_FILE, IMAGE_FILE, TOKENIZER_FILE), ""),
-        text=TextTower(TEXT_FILE, TOKENIZER_FILE, MAX_TOKENS, ("sentence", "joint")),
-        image=ImageTower(IMAGE_FILE, IMAGE_SIZE, MEAN, STD, ("joint",)),
+        text=TextPart(TextGraph(model), text, tokenizer_path()),
+        image=ImagePart(ImageGraph(model), image),
     )
+    for file in (TEXT_FILE, IMAGE_FILE):
+        compact(folder / file)
     return save_manifest(folder, manifest)
 
 
