@@ -19,17 +19,29 @@ from .types import EncoderInfo
 
 FORMAT = 1
 FILE_NAME = "manifest.json"
+_LATER = {"pad_to": 0, "query_prefix": "", "document_prefix": ""}
+"""Fields that the first manifests lack, with the value that says what those always did: it does
+not enter a fingerprint, so that their indexes stay good."""
 
 
 class TextTower(Struct, frozen=True):
     """``file`` takes int64 ``input_ids [n, t]`` (padded with ``pad_id``) and gives one unit
-    float32 output ``[n, dim]`` per space. Longer texts are cut to ``max_tokens``."""
+    float32 output ``[n, dim]`` per space. Longer texts are cut to ``max_tokens``.
+
+    ``t`` is any length, and padding changes nothing, unless ``pad_to`` is above 0: such a model
+    (SigLIP) looks at its padding, and its graph takes ``pad_to`` tokens of every text. A text
+    is tokenized with ``query_prefix`` or ``document_prefix`` before it, by its role: E5 and its
+    kin were trained with "query: " and "passage: ".
+    """
 
     file: str
     tokenizer: str
     max_tokens: int
     spaces: tuple[str, ...]
     pad_id: int = 0
+    pad_to: int = 0
+    query_prefix: str = ""
+    document_prefix: str = ""
 
 
 class ImageTower(Struct, frozen=True):
@@ -37,7 +49,8 @@ class ImageTower(Struct, frozen=True):
 
     Pixels are RGB scaled to [0, 1], then ``(x - mean) / std`` per channel. The picture is
     resized by ``resample`` to ``size`` squared: ``squash`` ignores its aspect ratio, ``crop``
-    scales the shorter side and cuts the centre out, as OpenCLIP and CLIP do.
+    scales the shorter side and cuts the centre out, ``longest`` scales the longer side and
+    adds black; both as OpenCLIP does, to the pixel.
     """
 
     file: str
@@ -45,7 +58,7 @@ class ImageTower(Struct, frozen=True):
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     spaces: tuple[str, ...]
-    resize: Literal["squash", "crop"] = "squash"
+    resize: Literal["squash", "crop", "longest"] = "squash"
     resample: Literal["bicubic", "bilinear"] = "bicubic"
 
 
@@ -99,7 +112,11 @@ class Manifest(Struct, frozen=True):
                 for name in names:
                     digest.update(self.files[name].encode())
                 plain = msgspec.structs.asdict(tower)
-                settings = {k: v for k, v in plain.items() if k not in ("file", "tokenizer")}
+                settings = {
+                    k: v
+                    for k, v in plain.items()
+                    if k not in ("file", "tokenizer") and not (k in _LATER and v == _LATER[k])
+                }
                 digest.update(msgspec.json.encode(settings, order="sorted"))
         return digest.hexdigest()[:32]
 

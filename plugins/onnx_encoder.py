@@ -37,6 +37,8 @@ WEIGHTS = Path(__file__).parent / "weights"
 TOKEN_BUDGET = 4096
 """Padded tokens per run: 64 texts of 64 tokens; larger batches gain nothing on two cores."""
 IMAGE_BATCH = 32
+LONGEST = 16
+"""Aspect ratio from which a picture loses its ends before it is scaled and cropped."""
 
 _RESAMPLE = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
@@ -55,6 +57,7 @@ class _Texts:
     def __init__(self, folder: Path, manifest: Manifest, tower: TextTower, threads: int) -> None:
         self._dims = {space: manifest.spaces[space].dim for space in tower.spaces}
         self._tower = tower
+        self.prefixes = {"query": tower.query_prefix, "document": tower.document_prefix}
         self._session = _session(folder / tower.file, threads)
         self._tokenizer = _tokenizer(folder, tower)
         self._last: tuple[tuple[str, ...], dict[str, Vectors]] | None = None
@@ -73,8 +76,8 @@ class _Texts:
         encoded = [e.ids for e in self._tokenizer.encode_batch_fast(list(texts))]
         order = sorted(range(len(texts)), key=lambda i: len(encoded[i]))
         rows = {s: np.empty((len(texts), d), dtype=np.float32) for s, d in self._dims.items()}
-        for batch in _batches(order, encoded):
-            shape = len(batch), len(encoded[batch[-1]])
+        for batch in _batches(order, encoded, self._tower.pad_to):
+            shape = len(batch), self._tower.pad_to or len(encoded[batch[-1]])
             ids = np.full(shape, self._tower.pad_id, dtype=np.int64)
             for row, i in enumerate(batch):
                 ids[row, : len(encoded[i])] = encoded[i]
@@ -131,7 +134,9 @@ class OnnxEncoder:
         tower = self._model.texts
         if tower is None or "text" not in self._info.modalities:
             raise UnsupportedModality(f"encoder {self._info.name!r} has no text tower")
-        return tower.encode(texts)[self._space].copy() if texts else self._empty()
+        prefix = tower.prefixes[role]
+        prompts = [prefix + text for text in texts] if prefix else texts
+        return tower.encode(prompts)[self._space].copy() if texts else self._empty()
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
         tower = self._model.images
@@ -188,11 +193,13 @@ def _tokenizer(folder: Path, tower: TextTower) -> Any:
     return tokenizer
 
 
-def _batches(order: Sequence[int], encoded: Sequence[Sequence[int]]) -> list[list[int]]:
+def _batches(
+    order: Sequence[int], encoded: Sequence[Sequence[int]], pad_to: int
+) -> list[list[int]]:
     """Consecutive runs of ``order`` (ascending length) that stay within the token budget."""
     batches: list[list[int]] = []
     for i in order:
-        width = max(len(encoded[i]), 1)
+        width = pad_to or max(len(encoded[i]), 1)
         if not batches or (len(batches[-1]) + 1) * width > TOKEN_BUDGET:
             batches.append([])
         batches[-1].append(i)
@@ -208,15 +215,34 @@ def _pixels(images: Sequence[Image.Image], tower: ImageTower) -> Vectors:
 
 
 def _resized(image: Image.Image, tower: ImageTower) -> Image.Image:
+    """RGB, ``size`` squared. Rounding is that of torchvision's Resize and CenterCrop, and for
+    ``longest`` of OpenCLIP's ResizeKeepRatio and CenterCropOrPad."""
     rgb = image if image.mode == "RGB" else image.convert("RGB")
     resample, side = _RESAMPLE[tower.resample], tower.size
     if tower.resize == "squash":
         return rgb.resize((side, side), resample)
-    scale = side / min(rgb.size)
-    width, height = (max(side, round(length * scale)) for length in rgb.size)
-    left, top = (width - side) // 2, (height - side) // 2
+    if tower.resize == "longest":
+        longer = max(rgb.size)
+        width, height = (max(1, round(length / (longer / side))) for length in rgb.size)
+        square = Image.new("RGB", (side, side))
+        square.paste(
+            rgb.resize((width, height), resample), ((side - width) // 2, (side - height) // 2)
+        )
+        return square
+    rgb = _without_ends(rgb)
+    shorter = min(rgb.size)
+    width, height = (int(side * length / shorter) for length in rgb.size)
+    left, top = round((width - side) / 2), round((height - side) / 2)
     resized = rgb.resize((width, height), resample)
     return resized.crop((left, top, left + side, top + side))
+
+
+def _without_ends(image: Image.Image) -> Image.Image:
+    """A picture longer than :data:`LONGEST` times its width, cut evenly at both ends: scaled
+    whole, a long thin strip would take gigabytes, only for its centre to be kept."""
+    most = LONGEST * min(image.size)
+    left, top = (max(0, (length - most) // 2) for length in image.size)
+    return image.crop((left, top, image.width - left, image.height - top))
 
 
 @hookimpl

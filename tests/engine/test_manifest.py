@@ -109,6 +109,30 @@ def test_fingerprint_follows_what_decides_embeddings(
     assert save_manifest(folder, manifest).info("joint").fingerprint != before
 
 
+@pytest.mark.parametrize(
+    "change", [{"pad_to": 64}, {"query_prefix": "query: "}, {"document_prefix": "passage: "}]
+)
+def test_fingerprint_follows_later_fields_too(folder: Path, change: dict[str, object]) -> None:
+    before = load_manifest(folder)
+    rewrite(folder, text=json.loads((folder / FILE_NAME).read_text())["text"] | change)
+    after = load_manifest(folder)
+    assert after.info("sentence").fingerprint != before.info("sentence").fingerprint
+
+
+def test_fingerprints_outlive_new_fields() -> None:
+    """Those of the first release, so that its indexes are good for every later one."""
+    manifest = msgspec.structs.replace(WHOLE, files={name: name for name in FILES})
+    assert manifest.info("joint").fingerprint == "8aed9756eb544c526dda04f6e2bcad70"
+    assert manifest.info("sentence").fingerprint == "f444c37b7cb26b1767ae8d010e89570f"
+
+
+def test_a_manifest_of_the_first_release_can_be_read(folder: Path) -> None:
+    text = json.loads((folder / FILE_NAME).read_text())["text"]
+    first = ("file", "tokenizer", "max_tokens", "spaces", "pad_id")
+    rewrite(folder, text={name: text[name] for name in first})
+    assert load_manifest(folder).text == WHOLE.text
+
+
 def test_fingerprint_ignores_what_does_not(folder: Path) -> None:
     """Names, figures and noise floors, and for a text-only space the image tower."""
     before = load_manifest(folder)
