@@ -11,6 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from engine.errors import (
+    CompiledMismatch,
     EncoderError,
     EntrepotError,
     ForbiddenUrl,
@@ -23,6 +24,7 @@ from engine.errors import (
     InvalidProduct,
     InvalidRequest,
     InvalidSettings,
+    NoAccelerator,
     NoIndex,
     NotFound,
     PluginError,
@@ -54,6 +56,8 @@ STATUS: dict[type[EntrepotError], int] = {
     EncoderError: 500,
     InvalidModel: 500,
     UnsupportedModality: 400,
+    NoAccelerator: 500,
+    CompiledMismatch: 500,
     StoreError: 500,
     StoreUnavailable: 503,
     StoreLocked: 503,

@@ -6,8 +6,10 @@
 ...     print([hit.product["title"] for hit in answer.hits])
 """
 
+from .compiled import CompiledGraph, Profile, load_compiled, read_compiled
 from .core import Engine, GenerationStatus, Health
 from .errors import (
+    CompiledMismatch,
     EncoderError,
     EntrepotError,
     ForbiddenUrl,
@@ -20,6 +22,7 @@ from .errors import (
     InvalidProduct,
     InvalidRequest,
     InvalidSettings,
+    NoAccelerator,
     NoIndex,
     NotFound,
     PluginError,
@@ -79,6 +82,8 @@ __all__ = [
     "Arranger",
     "Candidate",
     "CatalogueSource",
+    "CompiledGraph",
+    "CompiledMismatch",
     "Degraded",
     "Encoder",
     "EncoderError",
@@ -110,6 +115,7 @@ __all__ = [
     "LaneHit",
     "LaneQuery",
     "Manifest",
+    "NoAccelerator",
     "NoIndex",
     "NoOptions",
     "NotFound",
@@ -119,6 +125,7 @@ __all__ = [
     "PluginStatus",
     "Point",
     "Product",
+    "Profile",
     "Query",
     "QueryPlan",
     "QueryProcessor",
@@ -147,6 +154,8 @@ __all__ = [
     "Vectors",
     "WriteResult",
     "hookimpl",
+    "load_compiled",
     "load_manifest",
     "load_settings",
+    "read_compiled",
 ]

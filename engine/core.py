@@ -15,6 +15,7 @@ from msgspec import Struct
 from PIL.Image import Image
 
 from .assembly import open_pipelines, open_stores, serving_encoders
+from .encoders import fallback_of
 from .errors import IndexMismatch, InvalidImage, NoIndex, NotFound, StoreError
 from .filters import Filter
 from .guard import DaemonPool
@@ -222,6 +223,9 @@ class Engine:
             guards = [*pipeline.query_processors, *pipeline.rankers, *pipeline.arrangers]
             problems += [f"{g.name}: {g.open_reason}" for g, _ in guards if g.open_reason]
         encoders = {"text": self._text.info.name, "image": self._image.info.name}
+        for kind, encoder in (("text", self._text), ("image", self._image)):
+            if reason := fallback_of(encoder):
+                problems.append(f"encoder {kind}: {reason}")
         generation, count, trouble = "", 0, self._refusal or "nothing is indexed yet"
         with self._slot.lease() as live:
             if live is not None:

@@ -17,6 +17,15 @@ from .protocols import Encoder, Role, Vectors
 from .types import EncoderInfo
 
 
+def fallback_of(encoder: Encoder) -> str:
+    """Why an encoder runs on something slower than it was asked to; empty where it does not.
+
+    An encoder that can says so in an attribute ``fallback``; most have no second way.
+    """
+    reason: str = getattr(encoder, "fallback", "")
+    return reason
+
+
 class CachingEncoder:
     """Remembers the embeddings of the last ``size`` query texts; documents pass through.
 
@@ -32,6 +41,10 @@ class CachingEncoder:
     @property
     def info(self) -> EncoderInfo:
         return self._encoder.info
+
+    @property
+    def fallback(self) -> str:
+        return fallback_of(self._encoder)
 
     def encode_texts(self, texts: Sequence[str], role: Role) -> Vectors:
         if role != "query" or not self._size or not texts:
@@ -88,6 +101,10 @@ class BatchingEncoder:
     @property
     def info(self) -> EncoderInfo:
         return self._encoder.info
+
+    @property
+    def fallback(self) -> str:
+        return fallback_of(self._encoder)
 
     def encode_texts(self, texts: Sequence[str], role: Role) -> Vectors:
         return self._submit(_Call(role, texts))

@@ -15,7 +15,9 @@
     │   └── UnknownPlugin           a name nobody registered
     ├── EncoderError            a model directory or an encoder failed
     │   ├── InvalidModel            corrupt, incomplete or newer model directory
-    │   └── UnsupportedModality     e.g. images given to a text-only encoder
+    │   ├── UnsupportedModality     e.g. images given to a text-only encoder
+    │   ├── NoAccelerator           a compiled graph without its GPU, driver or library
+    │   └── CompiledMismatch        compiled from or for something else than is here
     ├── StoreError              the vector store failed
     │   ├── StoreUnavailable        unreachable server, timeout (HTTP 503)
     │   ├── StoreLocked             another process holds the data folder
@@ -75,6 +77,12 @@ class InvalidModel(EncoderError): ...
 
 
 class UnsupportedModality(EncoderError): ...
+
+
+class NoAccelerator(EncoderError): ...
+
+
+class CompiledMismatch(EncoderError): ...
 
 
 class StoreError(EntrepotError): ...

@@ -7,12 +7,14 @@ share its sessions, and a query's text runs through the trunk once for both.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 from weakref import WeakValueDictionary
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 from msgspec import Meta, Struct
 from PIL import Image
@@ -51,14 +53,28 @@ class OnnxOptions(Struct, frozen=True, forbid_unknown_fields=True):
     threads: Annotated[int, Meta(ge=1, le=64)] = 2
 
 
+class Session(Protocol):
+    """What runs a graph: ONNX Runtime, or an engine compiled from it."""
+
+    def run(self, outputs: list[str], inputs: dict[str, npt.NDArray[Any]]) -> list[Vectors]:
+        """The named outputs for a batch of any size."""
+        ...
+
+
+OpenSession = Callable[[Path], Session]
+"""Opens the graph in a file."""
+
+
 class _Texts:
     """The text tower: one pass gives the rows of all its spaces."""
 
-    def __init__(self, folder: Path, manifest: Manifest, tower: TextTower, threads: int) -> None:
+    def __init__(
+        self, folder: Path, manifest: Manifest, tower: TextTower, session: Session
+    ) -> None:
         self._dims = {space: manifest.spaces[space].dim for space in tower.spaces}
         self._tower = tower
         self.prefixes = {"query": tower.query_prefix, "document": tower.document_prefix}
-        self._session = _session(folder / tower.file, threads)
+        self._session = session
         self._tokenizer = _tokenizer(folder, tower)
         self._last: tuple[tuple[str, ...], dict[str, Vectors]] | None = None
 
@@ -90,9 +106,9 @@ class _Texts:
 class _Images:
     """The image tower."""
 
-    def __init__(self, folder: Path, tower: ImageTower, threads: int) -> None:
+    def __init__(self, tower: ImageTower, session: Session) -> None:
         self._tower = tower
-        self._session = _session(folder / tower.file, threads)
+        self._session = session
 
     def encode(self, images: Sequence[Image.Image], space: str) -> Vectors:
         rows = [
@@ -104,27 +120,26 @@ class _Images:
         return np.concatenate([row for (row,) in rows])
 
 
-class _Model:
-    """A directory's sessions, shared by the encoders over it."""
+class ServedModel:
+    """A directory's towers, shared by the encoders over it."""
 
-    def __init__(self, folder: Path, threads: int) -> None:
-        self.manifest = manifest = load_manifest(folder)
+    def __init__(self, folder: Path, manifest: Manifest, open_session: OpenSession) -> None:
+        self.manifest = manifest
         text, image = manifest.text, manifest.image
-        self.texts = _Texts(folder, manifest, text, threads) if text else None
-        self.images = _Images(folder, image, threads) if image else None
+        self.texts = self.images = None
+        if text:
+            self.texts = _Texts(folder, manifest, text, open_session(folder / text.file))
+        if image:
+            self.images = _Images(image, open_session(folder / image.file))
 
 
-class OnnxEncoder:
-    """One output space of a served model; see :class:`engine.Encoder`.
+class ServedEncoder:
+    """One output space of a served model; see :class:`engine.Encoder`."""
 
-    Raises:
-        InvalidModel: the directory is missing, damaged, newer, or lacks the space.
-    """
-
-    def __init__(self, options: OnnxOptions) -> None:
-        self._model = _shared_model(_folder(options.model), options.threads)
-        self._space = options.space
-        self._info = self._model.manifest.info(options.space)
+    def __init__(self, model: ServedModel, space: str) -> None:
+        self._model = model
+        self._space = space
+        self._info = model.manifest.info(space)
 
     @property
     def info(self) -> EncoderInfo:
@@ -151,24 +166,46 @@ class OnnxEncoder:
         return np.zeros((0, self._info.dim), dtype=np.float32)
 
 
-_models: WeakValueDictionary[tuple[Path, int], _Model] = WeakValueDictionary()
+class OnnxEncoder(ServedEncoder):
+    """A served model on ONNX Runtime.
+
+    Raises:
+        InvalidModel: the directory is missing, damaged, newer, or lacks the space.
+    """
+
+    def __init__(self, options: OnnxOptions) -> None:
+        folder, threads = model_folder(options.model), options.threads
+        super().__init__(
+            shared_model(("onnx", folder, threads), lambda: _on_onnx_runtime(folder, threads)),
+            options.space,
+        )
+
+
+def _on_onnx_runtime(folder: Path, threads: int) -> ServedModel:
+    return ServedModel(folder, load_manifest(folder), partial(onnx_session, threads=threads))
+
+
+_models: WeakValueDictionary[Hashable, ServedModel] = WeakValueDictionary()
 _models_lock = threading.Lock()
 
 
-def _shared_model(folder: Path, threads: int) -> _Model:
+def shared_model(key: Hashable, load: Callable[[], ServedModel]) -> ServedModel:
+    """The model under ``key``, loaded where nobody uses it yet."""
     with _models_lock:
-        model = _models.get((folder, threads))
+        model = _models.get(key)
         if model is None:
-            model = _models[folder, threads] = _Model(folder, threads)
+            model = _models[key] = load()
         return model
 
 
-def _folder(model: str) -> Path:
+def model_folder(model: str) -> Path:
+    """The folder of a shipped model's name, or the path that ``model`` is."""
     shipped = WEIGHTS / model
     return (shipped if shipped.is_dir() else Path(model)).resolve()
 
 
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def onnx_session(path: Path, threads: int) -> Session:
+    """ONNX Runtime on the graph in ``path``. Raises InvalidModel where it cannot load it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -178,7 +215,10 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     # Weights are stored as int8 and served as float32: unpack them once, here.
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session: Session = onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"]
+        )
+        return session
     except Exception as error:  # ONNX Runtime's errors share no base of their own
         raise InvalidModel(f"{path}: ONNX Runtime cannot load it: {error}") from error
 

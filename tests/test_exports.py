@@ -24,6 +24,7 @@ PUBLIC = {
         *("API_VERSION", "NoOptions", "Register", "hookimpl"),
         *("Encoder", "EncoderInfo", "Role", "Vectors"),
         *("Manifest", "TextTower", "ImageTower", "load_manifest"),
+        *("CompiledGraph", "Profile", "load_compiled", "read_compiled"),
         *("VectorStore", "VectorStores", "GenerationSpec", "Point", "LaneQuery", "Scored"),
         *("Filter", "Range", "Terms", "FieldKind", "IndexSchema"),
         *("CatalogueSource", "RawRecord"),
@@ -33,6 +34,7 @@ PUBLIC = {
         *("EntrepotError", "InvalidRequest", "InvalidFilter", "InvalidProduct", "InvalidImage"),
         *("ImageTooLarge", "ForbiddenUrl", "NotFound", "NoIndex", "InvalidSettings"),
         *("PluginError", "UnknownPlugin", "EncoderError", "InvalidModel", "UnsupportedModality"),
+        *("NoAccelerator", "CompiledMismatch"),
         *("StoreError", "StoreUnavailable", "StoreLocked", "GenerationLive", "IndexMismatch"),
     ],
 }

@@ -1,0 +1,144 @@
+"""Compiled engines of a served model: ``engines/engines.json`` beside the engine files.
+
+An engine is a served graph compiled for one library version, one kind of GPU and one
+precision. It belongs to a machine, not to the model: it is no part of the manifest or the
+fingerprint, and whoever cannot use it serves the graph itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from .errors import InvalidModel
+from .manifest import file_digest
+
+FORMAT = 1
+FOLDER = "engines"
+FILE_NAME = "engines.json"
+
+Shape = tuple[int, ...]
+
+
+class Tensor(Struct, frozen=True):
+    """An input or output; ``dtype`` is numpy's name, -1 in ``shape`` is a dynamic dimension."""
+
+    name: str
+    dtype: str
+    shape: Shape
+
+
+class Profile(Struct, frozen=True):
+    """The shapes of the one input that an engine is fast for: ``min`` to ``max``, best at
+    ``opt``."""
+
+    min: Shape
+    opt: Shape
+    max: Shape
+
+    @property
+    def exact(self) -> bool:
+        """Whether it takes a single shape."""
+        return self.min == self.max
+
+    def takes(self, shape: Shape) -> bool:
+        """Whether ``shape`` fits after padding: no dimension above ``max``."""
+        return all(d <= most for d, most in zip(shape, self.max, strict=True))
+
+
+class CompiledParity(Struct, frozen=True):
+    """Engine rows against the reference's: worst cosine, largest difference, and retrieval
+    figures as (reference, engine). ``reason`` says why it failed or was not run."""
+
+    status: Literal["passed", "failed", "not run"]
+    reason: str = ""
+    cosine: float | None = None
+    error: float | None = None
+    figures: dict[str, tuple[float, float]] = {}
+
+
+class CompiledGraph(Struct, frozen=True):
+    """One engine. ``graph`` and ``graph_sha256`` say what was compiled; ``library`` is the
+    Python package ("tensorrt_rtx" or "tensorrt"), ``capabilities`` the GPU kinds ("8.6"), empty
+    for every one from 8.0 on. ``key`` hashes all that decides the engine's content."""
+
+    key: str
+    graph: str
+    graph_sha256: str
+    file: str
+    sha256: str
+    library: str
+    version: str
+    capabilities: tuple[str, ...]
+    precision: str
+    input: Tensor
+    outputs: tuple[Tensor, ...]
+    profiles: tuple[Profile, ...]
+    parity: CompiledParity = CompiledParity("not run", "no GPU")
+
+    def runs_on(self, capability: str) -> bool:
+        """Whether it was built for a GPU of this compute capability ("8.6")."""
+        if self.capabilities:
+            return capability in self.capabilities
+        return _number(capability) >= (8, 0)
+
+
+class _Engines(Struct, frozen=True):
+    format: int
+    engines: tuple[CompiledGraph, ...] = ()
+
+
+def load_compiled(folder: Path) -> tuple[CompiledGraph, ...]:
+    """What is compiled of the model in ``folder``; nothing where there is no such file.
+
+    Raises:
+        InvalidModel: the file is unreadable, newer, or names a file outside its folder.
+    """
+    path = folder / FOLDER / FILE_NAME
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=_Engines)
+    except FileNotFoundError:
+        return ()
+    except (OSError, msgspec.DecodeError) as error:
+        raise InvalidModel(f"{path}: {error}: remove {FOLDER}/ and compile again") from error
+    if found.format > FORMAT:
+        raise InvalidModel(
+            f"{path}: format {found.format} is newer than this Entrepot reads ({FORMAT}): "
+            "upgrade, or compile again"
+        )
+    for engine in found.engines:
+        if Path(engine.file).name != engine.file:
+            raise InvalidModel(f"{path}: {engine.file!r} lies outside the folder: compile again")
+    return found.engines
+
+
+def save_compiled(folder: Path, engines: tuple[CompiledGraph, ...]) -> None:
+    """Write ``engines.json``; a reader sees the old one or the new one."""
+    path = folder / FOLDER / FILE_NAME
+    path.parent.mkdir(exist_ok=True)
+    encoded = msgspec.json.format(msgspec.json.encode(_Engines(FORMAT, engines)), indent=2)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(encoded + b"\n")
+    partial.replace(path)
+
+
+def read_compiled(folder: Path, compiled: CompiledGraph) -> bytes:
+    """The engine's bytes, verified.
+
+    Raises:
+        InvalidModel: the file is missing or damaged.
+    """
+    path = folder / FOLDER / compiled.file
+    try:
+        if file_digest(path) == compiled.sha256:
+            return path.read_bytes()
+    except OSError as error:
+        raise InvalidModel(f"{path}: {error.strerror}: compile again") from error
+    raise InvalidModel(f"{path}: the engine file is damaged: compile again")
+
+
+def _number(capability: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in capability.split("."))
