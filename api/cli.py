@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
 from typing import Any, NoReturn, cast
 
 import click
 
 from engine.errors import EntrepotError, InvalidRequest, InvalidSettings
+from engine.hookspecs import READ_CATALOGUE
 from engine.manager import PluginManager
-from engine.settings import PluginSettings, load_settings
+from engine.settings import PluginSettings, Settings, load_settings
+from engine.types import Product
 
 COMMANDS = {
     "demo": "Index the shipped demo shop and serve it.",
@@ -79,8 +82,18 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="entrepot", prog_name="entrepot")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-def main(debug: bool) -> None:
+@click.pass_context
+def main(ctx: click.Context, debug: bool) -> None:
     """Entrepot: product search by words, photos, or both."""
+    ctx.meta[READ_CATALOGUE] = _read_catalogue
+
+
+def _read_catalogue(settings: Settings, uri: str) -> tuple[str, Iterator[Product | None]]:
+    """What commands of plugins read catalogues with; loaded when one of them does."""
+    found: tuple[str, Iterator[Product | None]] = importlib.import_module(
+        "api.catalogue"
+    ).read_catalogue(settings, uri)
+    return found
 
 
 def _plugins(ctx: click.Context) -> PluginManager:

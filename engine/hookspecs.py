@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
 import pluggy
@@ -21,6 +21,8 @@ from .protocols import (
     Ranker,
     VectorStores,
 )
+from .settings import Settings
+from .types import Product
 
 PROJECT = "entrepot"
 API_VERSION = 1
@@ -29,6 +31,13 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 T_contra = TypeVar("T_contra", contravariant=True)
+
+ReadCatalogue = Callable[[Settings, str], tuple[str, Iterator[Product | None]]]
+"""Reads a catalogue as `entrepot index` does: the folder that relative photo paths start from,
+and one product per row, ``None`` for a row that is unusable or unpublished. Raises
+InvalidRequest for a catalogue that cannot be read."""
+READ_CATALOGUE = "entrepot.read_catalogue"
+"""Where a command finds its :data:`ReadCatalogue`: a key of its click context's ``meta``."""
 
 
 class NoOptions(Struct, frozen=True, forbid_unknown_fields=True):
