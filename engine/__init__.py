@@ -36,6 +36,7 @@ from .filters import Filter, Range, Terms
 from .hookspecs import API_VERSION, NoOptions, Register, hookimpl
 from .manager import PluginManager, PluginStatus
 from .manifest import ImageTower, Manifest, TextTower, load_manifest
+from .preprocess import pixels
 from .protocols import (
     Arranger,
     CatalogueSource,
@@ -157,5 +158,6 @@ __all__ = [
     "load_compiled",
     "load_manifest",
     "load_settings",
+    "pixels",
     "read_compiled",
 ]

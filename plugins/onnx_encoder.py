@@ -33,16 +33,13 @@ from engine import (
     Vectors,
     hookimpl,
     load_manifest,
+    pixels,
 )
 
 WEIGHTS = Path(__file__).parent / "weights"
 TOKEN_BUDGET = 4096
 """Padded tokens per run: 64 texts of 64 tokens; larger batches gain nothing on two cores."""
 IMAGE_BATCH = 32
-LONGEST = 16
-"""Aspect ratio from which a picture loses its ends before it is scaled and cropped."""
-
-_RESAMPLE = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
 class OnnxOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,9 +109,7 @@ class _Images:
 
     def encode(self, images: Sequence[Image.Image], space: str) -> Vectors:
         rows = [
-            self._session.run(
-                [space], {"pixels": _pixels(images[i : i + IMAGE_BATCH], self._tower)}
-            )
+            self._session.run([space], {"pixels": pixels(images[i : i + IMAGE_BATCH], self._tower)})
             for i in range(0, len(images), IMAGE_BATCH)
         ]
         return np.concatenate([row for (row,) in rows])
@@ -244,45 +239,6 @@ def _batches(
             batches.append([])
         batches[-1].append(i)
     return batches
-
-
-def _pixels(images: Sequence[Image.Image], tower: ImageTower) -> Vectors:
-    """``[n, 3, size, size]`` as :class:`engine.manifest.ImageTower` says."""
-    pixels = np.stack([np.asarray(_resized(image, tower)) for image in images])
-    scale = 1.0 / (255.0 * np.asarray(tower.std, dtype=np.float32))
-    shift = np.asarray(tower.mean, dtype=np.float32) / np.asarray(tower.std, dtype=np.float32)
-    return np.ascontiguousarray((pixels * scale - shift).transpose(0, 3, 1, 2), dtype=np.float32)
-
-
-def _resized(image: Image.Image, tower: ImageTower) -> Image.Image:
-    """RGB, ``size`` squared. Rounding is that of torchvision's Resize and CenterCrop, and for
-    ``longest`` of OpenCLIP's ResizeKeepRatio and CenterCropOrPad."""
-    rgb = image if image.mode == "RGB" else image.convert("RGB")
-    resample, side = _RESAMPLE[tower.resample], tower.size
-    if tower.resize == "squash":
-        return rgb.resize((side, side), resample)
-    if tower.resize == "longest":
-        longer = max(rgb.size)
-        width, height = (max(1, round(length / (longer / side))) for length in rgb.size)
-        square = Image.new("RGB", (side, side))
-        square.paste(
-            rgb.resize((width, height), resample), ((side - width) // 2, (side - height) // 2)
-        )
-        return square
-    rgb = _without_ends(rgb)
-    shorter = min(rgb.size)
-    width, height = (int(side * length / shorter) for length in rgb.size)
-    left, top = round((width - side) / 2), round((height - side) / 2)
-    resized = rgb.resize((width, height), resample)
-    return resized.crop((left, top, left + side, top + side))
-
-
-def _without_ends(image: Image.Image) -> Image.Image:
-    """A picture longer than :data:`LONGEST` times its width, cut evenly at both ends: scaled
-    whole, a long thin strip would take gigabytes, only for its centre to be kept."""
-    most = LONGEST * min(image.size)
-    left, top = (max(0, (length - most) // 2) for length in image.size)
-    return image.crop((left, top, image.width - left, image.height - top))
 
 
 @hookimpl

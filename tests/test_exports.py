@@ -23,7 +23,7 @@ PUBLIC = {
     "plugins": [
         *("API_VERSION", "NoOptions", "Register", "hookimpl"),
         *("Encoder", "EncoderInfo", "Role", "Vectors"),
-        *("Manifest", "TextTower", "ImageTower", "load_manifest"),
+        *("Manifest", "TextTower", "ImageTower", "load_manifest", "pixels"),
         *("CompiledGraph", "Profile", "load_compiled", "read_compiled"),
         *("VectorStore", "VectorStores", "GenerationSpec", "Point", "LaneQuery", "Scored"),
         *("Filter", "Range", "Terms", "FieldKind", "IndexSchema"),
