@@ -19,11 +19,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A picture and the captions it may be trained with; ``product`` joins pictures of one
-    thing, so that the development split holds whole products out."""
+    """A picture with the captions that name it (``titles``) and that describe its kind
+    (``kinds``), each of which may be trained with; ``product`` joins pictures of one thing, so
+    that the development split holds whole products out."""
 
     path: Path
-    captions: tuple[str, ...]
+    titles: tuple[str, ...]
+    kinds: tuple[str, ...]
     product: str
 
 
@@ -37,19 +39,19 @@ def validation_ids(data: Path) -> set[str]:
     return set((data / "fashion" / "val_ids.txt").read_text().split())
 
 
-def fashion_caption_forms(row: Row) -> tuple[str, ...]:
-    """The title and the ways a shopper would say the same attributes."""
+def fashion_kinds(row: Row) -> tuple[str, ...]:
+    """The ways a shopper would say a product's attributes."""
     kind, color, gender = row["type"].lower(), row["color"].lower(), row["gender"].lower()
     return (
-        row["title"],
         f"{color} {kind} {gender}",
         f"{gender} {color} {kind}",
         f"{color} {kind}",
+        f"{gender} {kind}",
     )
 
 
 def training_photos(data: Path) -> list[Photo]:
-    """Every picture that may train the heads."""
+    """Every picture that may train the model."""
     return [*_fashion(data), *_demo(data), *_grocery(data), *_clothing(data)]
 
 
@@ -58,29 +60,30 @@ def _fashion(data: Path) -> Iterator[Photo]:
     for row in rows(data / "fashion" / "products.jsonl"):
         if row["id"] not in held_out:
             path = data / "fashion" / row["image"]
-            yield Photo(path, fashion_caption_forms(row), f"fashion-{row['id']}")
+            yield Photo(path, (row["title"],), fashion_kinds(row), f"fashion-{row['id']}")
 
 
 def _demo(data: Path) -> Iterator[Photo]:
     for row in rows(data / "demo_store" / "products.jsonl"):
-        title = row["title"]["en"]
-        captions = (title, f"{title}, {row['category'].replace('/', ', ').lower()}")
-        yield Photo(data / "demo_store" / row["image"], captions, f"demo-{row['id']}")
+        kind = row["category"].replace("/", ", ").lower()
+        path = data / "demo_store" / row["image"]
+        yield Photo(path, (row["title"]["en"],), (kind,), f"demo-{row['id']}")
 
 
 def _grocery(data: Path) -> Iterator[Photo]:
     folder = data / "grocery"
-    captions: dict[str, tuple[str, ...]] = {}
+    captions: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for row in rows(folder / "catalogue.jsonl"):
         title, kind = row["title"], row["category"]
-        captions[row["id"]] = (title, f"{title} {kind}".lower(), f"a photo of {title}")
-        yield Photo(folder / row["image"], captions[row["id"]], row["id"])
+        captions[row["id"]] = (title, f"a photo of {title}"), (kind.lower(),)
+        yield Photo(folder / row["image"], *captions[row["id"]], row["id"])
     for row in rows(folder / "train.jsonl"):
-        yield Photo(folder / row["image"], captions[row["product"]], row["product"])
+        yield Photo(folder / row["image"], *captions[row["product"]], row["product"])
 
 
 def _clothing(data: Path) -> Iterator[Photo]:
     for row in rows(data / "clothing" / "train.jsonl"):
         label = row["label"].replace("_", " ").lower()
-        captions = (label, f"a photo of a {label}", f"{label} on a person")
-        yield Photo(data / "clothing" / row["image"], captions, f"clothing-{row['image']}")
+        titles = (f"{label} on a person", f"a photo of a {label}")
+        path = data / "clothing" / row["image"]
+        yield Photo(path, titles, (label,), f"clothing-{row['image']}")
