@@ -1,0 +1,63 @@
+"""``entrepot models compile``, ``check`` and ``bench``."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from .lazy import heavy
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+EITHER = click.Path(path_type=Path)
+
+
+@click.command("compile")
+@click.argument("model", type=FOLDER)
+@click.option("--out", type=FOLDER, required=True, help="Folder to write the variant to.")
+@click.option("--precision", type=click.Choice(["int8", "fp16", "fp32"]), required=True)
+@click.option("--photos", type=FOLDER, help="Pictures of products, to calibrate int8 with.")
+def compile_command(model: Path, out: Path, precision: str, photos: Path | None) -> None:
+    """Write a variant of the served folder MODEL for ONNX Runtime.
+
+    int8 needs --photos to compute convolutions in int8; without, they stay in float. Compare
+    with `check` and `bench` before you serve it.
+    """
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("models").setLevel(logging.INFO)
+    manifest = heavy("compile").compile_served(model, out, precision, photos)
+    size = sum((out / name).stat().st_size for name in manifest.files)
+    click.echo(f"{out}: {manifest.name} {manifest.version} in {precision}, {size / 1e6:.1f} MB")
+
+
+@click.command()
+@click.argument("model", type=FOLDER)
+@click.option(
+    "--against",
+    type=EITHER,
+    required=True,
+    help="The served folder, or the product CLIP checkpoint, that MODEL was made from.",
+)
+@click.option("--cosine", type=click.FloatRange(0, 1), help="Mean cosine it must reach.")
+@click.option("--data", type=FOLDER, help="Training data: compare a retrieval figure too.")
+def check(model: Path, against: Path, cosine: float | None, data: Path | None) -> None:
+    """Compare the embeddings of the served folder MODEL with those it was made from, and alone
+    with in a batch. Ends with exit status 1 where a bound is broken."""
+    report = heavy("check").report
+    broken = 0
+    for line in report(model, against, cosine, data):
+        click.echo(str(line))
+        broken += not line.kept
+    if broken:
+        raise click.ClickException(f"{broken} bounds are broken: do not serve {model}")
+
+
+@click.command()
+@click.argument("folders", metavar="MODEL...", type=FOLDER, nargs=-1, required=True)
+@click.option("--threads", type=click.IntRange(1, 64), default=2, show_default=True)
+@click.option("--data", type=FOLDER, help="Training data: measure retrieval too (minutes).")
+@click.option("--save", is_flag=True, help="Write the speeds to the manifests.")
+def bench(folders: tuple[Path, ...], threads: int, data: Path | None, save: bool) -> None:
+    """Quality and speed of served folders in one table; losses are relative to the first."""
+    heavy("bench").run(folders, threads, data, save, click.echo)

@@ -1,0 +1,134 @@
+"""Variants of a served directory for ONNX Runtime: int8, fp16 and fp32.
+
+- ``int8``: matrices and embedding tables as int8 and computed with as such
+  (:mod:`models.int8`); convolutions int8 too where photos to calibrate them are given
+  (:mod:`models.calibration`); other weights stored as float16.
+- ``fp16``: weights stored as float16 and computed with in float32, for a CPU has no other.
+- ``fp32``: every weight whole.
+
+A variant has fingerprints of its own, and no figures until it is measured.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+import onnx
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+from PIL import Image
+
+from engine import ImageTower, InvalidModel, Manifest, load_manifest, pixels
+from engine.manifest import save_manifest
+
+from .blocks import SMALLEST
+from .calibration import quantize_convolutions
+from .int8 import DOMAIN, quantize_matrices
+from .new_folder import new_folder
+from .plain_graph import plain
+
+Precision = Literal["int8", "fp16", "fp32"]
+CALIBRATE, HELD_OUT = 128, 64
+"""Photos to learn ranges from, and to choose by."""
+PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def compile_served(
+    source: Path, out: Path, precision: Precision, photos: Path | None = None
+) -> Manifest:
+    """Write ``out``, the variant of ``source``, whole or not at all; its manifest.
+
+    ``photos`` is a folder with pictures of products, at any depth, to calibrate int8 with.
+
+    Raises:
+        InvalidModel: ``source`` cannot be read, ``out`` is not empty, or ``photos`` has too
+            few pictures.
+    """
+    manifest = load_manifest(source)
+    with new_folder(out) as partial:
+        for name in manifest.files:
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, partial / name)
+        for tower in (manifest.text, manifest.image):
+            if tower is None:
+                continue
+            file = partial / tower.file
+            onnx.save(plain(onnx.load(file)), file)
+            if precision == "int8" and isinstance(tower, ImageTower) and photos is not None:
+                onnx.save(_calibrated(file, tower, photos), file)
+            if precision != "fp32":
+                _store_small(file, precision)
+        variant = msgspec.structs.replace(
+            manifest,
+            provenance=f"{manifest.provenance}; {precision} for ONNX Runtime",
+            quality={},
+            speed={},
+        )
+        return save_manifest(partial, variant)
+
+
+def _store_small(file: Path, precision: Precision) -> None:
+    model = onnx.load(file)
+    if precision == "int8":
+        quantize_matrices(model)
+    store_float16(model)
+    onnx.checker.check_model(model)
+    onnx.save(model, file)
+
+
+def store_float16(model: onnx.ModelProto) -> None:
+    """Store float32 weights as float16, in place; the graph unpacks them when it is loaded.
+    Scales of quantized weights, and weights beyond float16's range, stay as they are."""
+    graph = model.graph
+    kept = {name for node in graph.node if _is_quantized(node) for name in node.input}
+    casts: list[NodeProto] = []
+    for tensor in list(graph.initializer):
+        if tensor.data_type != TensorProto.FLOAT or tensor.name in kept:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if values.size < SMALLEST or np.abs(values).max() > np.finfo(np.float16).max:
+            continue
+        name = f"{tensor.name}_fp16"
+        graph.initializer.remove(tensor)
+        graph.initializer.append(numpy_helper.from_array(values.astype(np.float16), name))
+        casts.append(helper.make_node("Cast", [name], [tensor.name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _is_quantized(node: NodeProto) -> bool:
+    return node.domain == DOMAIN or node.op_type in ("QuantizeLinear", "DequantizeLinear")
+
+
+def _calibrated(file: Path, tower: ImageTower, folder: Path) -> onnx.ModelProto:
+    found = pixels(read_photos(folder, CALIBRATE + HELD_OUT), tower)
+    return quantize_convolutions(file, found[HELD_OUT:], found[:HELD_OUT])
+
+
+def read_photos(folder: Path, count: int) -> Sequence[Image.Image]:
+    """``count`` pictures of ``folder`` and what is below it, drawn with a fixed seed.
+
+    Raises:
+        InvalidModel: there are fewer.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+    if len(paths) < count:
+        raise InvalidModel(
+            f"{folder}: {len(paths)} pictures; calibration needs {count}: name a folder with "
+            "more photos of products, or leave them out to keep convolutions in float"
+        )
+    chosen = np.random.default_rng(0).permutation(len(paths))[:count]
+    return [_open(paths[i]) for i in chosen]
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as file:
+            return file.convert("RGB")
+    except OSError as error:
+        raise InvalidModel(f"{path}: not a picture: {error}") from error
