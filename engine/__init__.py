@@ -6,7 +6,7 @@
 ...     print([hit.product["title"] for hit in answer.hits])
 """
 
-from .compiled import CompiledGraph, Profile, load_compiled, read_compiled
+from .compiled import CompiledGraph, Profile, agreement, load_compiled, read_compiled
 from .core import Engine, GenerationStatus, Health
 from .errors import (
     CompiledMismatch,
@@ -154,6 +154,7 @@ __all__ = [
     "VectorStores",
     "Vectors",
     "WriteResult",
+    "agreement",
     "hookimpl",
     "load_compiled",
     "load_manifest",

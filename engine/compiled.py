@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from .errors import InvalidModel
@@ -21,6 +23,14 @@ FOLDER = "engines"
 FILE_NAME = "engines.json"
 
 Shape = tuple[int, ...]
+
+LOSS = 0.001
+"""How much further an engine's rows may be from the served graph's than compiling makes them."""
+PROBE_ROWS = 4
+PROBE_TOKENS = 100
+"""Token ids below this are in every vocabulary."""
+PROBE_PIXELS = 16
+"""Side of the squares that a probe picture is made of."""
 
 
 class Tensor(Struct, frozen=True):
@@ -63,7 +73,12 @@ class CompiledParity(Struct, frozen=True):
 class CompiledGraph(Struct, frozen=True):
     """One engine. ``graph`` and ``graph_sha256`` say what was compiled; ``library`` is the
     Python package ("tensorrt_rtx" or "tensorrt"), ``capabilities`` the GPU kinds ("8.6"), empty
-    for every one from 8.0 on. ``key`` hashes all that decides the engine's content."""
+    for every one from 8.0 on. ``key`` hashes all that decides the engine's content.
+
+    ``pad`` fills texts up to a profile's length. ``agreement`` is how near what was compiled is
+    to the served graph, both on a CPU, over :meth:`probes`: 1 less what the served graph loses
+    by rounding that an engine does not do. An engine must come within ``LOSS`` of it.
+    """
 
     key: str
     graph: str
@@ -77,13 +92,46 @@ class CompiledGraph(Struct, frozen=True):
     input: Tensor
     outputs: tuple[Tensor, ...]
     profiles: tuple[Profile, ...]
+    pad: int = 0
+    agreement: float = 1.0
     parity: CompiledParity = CompiledParity("not run", "no GPU")
 
     def runs_on(self, capability: str) -> bool:
         """Whether it was built for a GPU of this compute capability ("8.6")."""
         if self.capabilities:
             return capability in self.capabilities
-        return _number(capability) >= (8, 0)
+        return tuple(map(int, capability.split("."))) >= (8, 0)
+
+    @property
+    def bound(self) -> float:
+        """The :func:`agreement` with the served graph that the engine must reach."""
+        return self.agreement - LOSS
+
+    def probes(self) -> list[npt.NDArray[np.generic]]:
+        """An input for each profile, the same every time: token ids that end in padding, or
+        pictures of coloured squares."""
+        rng = np.random.default_rng(0)
+        return [self._probe((min(PROBE_ROWS, p.max[0]), *p.opt[1:]), rng) for p in self.profiles]
+
+    def _probe(self, shape: Shape, rng: np.random.Generator) -> npt.NDArray[np.generic]:
+        if self.input.dtype != "int64":
+            squares = [-(-d // PROBE_PIXELS) for d in shape[2:]]
+            picture = rng.uniform(-1, 1, (*shape[:2], *squares)).astype(np.float32)
+            for axis, side in ((2, shape[2]), (3, shape[3])):
+                picture = np.repeat(picture, PROBE_PIXELS, axis)
+                picture = np.take(picture, range(side), axis)
+            return picture
+        tokens = [token for token in range(PROBE_TOKENS) if token != self.pad]
+        ids = rng.choice(np.array(tokens, dtype=np.int64), shape)
+        for row in range(1, shape[0]):
+            ids[row, shape[1] - row :] = self.pad
+        return ids
+
+
+def agreement(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
+    """Of pairs of rows ``[n, d]``, ``a`` of length one, the worst 1 - |a - b|² / 2: the cosine
+    where ``b`` is of length one too, less where it is not; NaN where a value is."""
+    return float((1.0 - np.square(a - b).sum(axis=1) / 2.0).min())
 
 
 class _Engines(Struct, frozen=True):
@@ -138,7 +186,3 @@ def read_compiled(folder: Path, compiled: CompiledGraph) -> bytes:
     except OSError as error:
         raise InvalidModel(f"{path}: {error.strerror}: compile again") from error
     raise InvalidModel(f"{path}: the engine file is damaged: compile again")
-
-
-def _number(capability: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in capability.split("."))

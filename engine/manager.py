@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 ENTRY_POINT_GROUP = "entrepot.plugins"
 BUILTINS = (
     "plugins.onnx_encoder",
+    "plugins.tensorrt_encoder",
     "plugins.hash_encoder",
     "plugins.open_clip_encoder",
     "plugins.qdrant_edge",

@@ -24,7 +24,7 @@ PUBLIC = {
         *("API_VERSION", "NoOptions", "Register", "hookimpl"),
         *("Encoder", "EncoderInfo", "Role", "Vectors"),
         *("Manifest", "TextTower", "ImageTower", "load_manifest", "pixels"),
-        *("CompiledGraph", "Profile", "load_compiled", "read_compiled"),
+        *("CompiledGraph", "Profile", "agreement", "load_compiled", "read_compiled"),
         *("VectorStore", "VectorStores", "GenerationSpec", "Point", "LaneQuery", "Scored"),
         *("Filter", "Range", "Terms", "FieldKind", "IndexSchema"),
         *("CatalogueSource", "RawRecord"),
