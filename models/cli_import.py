@@ -1,0 +1,40 @@
+"""``entrepot models import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine import EntrepotError
+
+from .lazy import heavy
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command("import")
+@click.argument("source")
+@click.argument("out", type=FOLDER)
+@click.option("--pretrained", default="", help="OpenCLIP tag or checkpoint, for an OpenCLIP name.")
+@click.option("--pooling", default="", help="mean, cls or max, where the model does not say.")
+@click.option("--name", default="", help="Name in the manifest.  [default: the source's]")
+@click.option("--version", default="1", show_default=True, help="Version in the manifest.")
+@click.option("--licence", default="", help="Its licence, where the model card names none.")
+@click.option("--provenance", default="", help="Where it comes from.  [default: the source]")
+@click.option("--query-prefix", default=None, help="Before every query, as “query: ” for E5.")
+@click.option("--document-prefix", default=None, help="Before every product text.")
+def import_command(source: str, out: Path, **options: str | None) -> None:
+    """Write SOURCE, an OpenCLIP model or a Hugging Face text encoder, to the folder OUT.
+
+    SOURCE is an OpenCLIP name (ViT-B-32), a local folder, hf-hub:ORG/REPO (OpenCLIP), or
+    ORG/REPO (BERT and its kin). What is served is compared with torch first.
+    """
+    importing = heavy("importing")
+    try:
+        found = importing.import_model(source, out, importing.ImportOptions(**options))
+    except EntrepotError as error:
+        raise click.ClickException(str(error)) from error
+    for parity in found:
+        click.echo(f"{parity.what:42} cosine ≥ {parity.cosine:.6f}   error ≤ {parity.error:.2e}")
+    click.echo(f"{out}: encoder plugin 'onnx', options {{ model = \"{out}\" }}")
