@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from .cli_tensorrt import compile_tensorrt
 from .lazy import heavy
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -15,18 +16,42 @@ EITHER = click.Path(path_type=Path)
 
 @click.command("compile")
 @click.argument("model", type=FOLDER)
-@click.option("--out", type=FOLDER, required=True, help="Folder to write the variant to.")
-@click.option("--precision", type=click.Choice(["int8", "fp16", "fp32"]), required=True)
+@click.option("--out", type=FOLDER, help="Folder to write the variant to; not with TensorRT.")
+@click.option("--precision", type=click.Choice(["int8", "fp16", "bf16", "fp32"]), required=True)
+@click.option(
+    "--runtime", type=click.Choice(["onnx", "tensorrt"]), default="onnx", show_default=True
+)
 @click.option("--photos", type=FOLDER, help="Pictures of products, to calibrate int8 with.")
-def compile_command(model: Path, out: Path, precision: str, photos: Path | None) -> None:
+@click.option("--data", type=FOLDER, help="Training data: calibrate with its training photos.")
+def compile_command(
+    model: Path,
+    out: Path | None,
+    precision: str,
+    runtime: str,
+    photos: Path | None,
+    data: Path | None,
+) -> None:
     """Write a variant of the served folder MODEL for ONNX Runtime.
 
-    int8 needs --photos to compute convolutions in int8; without, they stay in float. Compare
-    with `check` and `bench` before you serve it.
+    int8 needs photos to compute convolutions in int8; without, they stay in float. Compare
+    with `check` and `bench` before you serve it. TensorRT engines are written into MODEL, as
+    `entrepot models tensorrt` does, which has more options.
     """
+    if (runtime, precision) in (("onnx", "bf16"), ("tensorrt", "int8")):
+        raise click.UsageError(f"{runtime} has no {precision}")
+    if runtime == "tensorrt":
+        compile_tensorrt(model, precision)
+        return
+    if out is None:
+        raise click.UsageError("Missing option '--out'.")
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("models").setLevel(logging.INFO)
-    manifest = heavy("compile").compile_served(model, out, precision, photos)
+    compiling, paths = heavy("compile"), []
+    if photos is not None:
+        paths += compiling.pictures_in(photos)
+    if data is not None:
+        paths += [photo.path for photo in heavy("data").training_photos(data)]
+    manifest = compiling.compile_served(model, out, precision, paths)
     size = sum((out / name).stat().st_size for name in manifest.files)
     click.echo(f"{out}: {manifest.name} {manifest.version} in {precision}, {size / 1e6:.1f} MB")
 

@@ -38,15 +38,16 @@ PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def compile_served(
-    source: Path, out: Path, precision: Precision, photos: Path | None = None
+    source: Path, out: Path, precision: Precision, photos: Sequence[Path] = ()
 ) -> Manifest:
     """Write ``out``, the variant of ``source``, whole or not at all; its manifest.
 
-    ``photos`` is a folder with pictures of products, at any depth, to calibrate int8 with.
+    ``photos`` are picture files of products to calibrate int8 convolutions with, at least
+    :data:`CALIBRATE` + :data:`HELD_OUT`; without any, convolutions stay in float.
 
     Raises:
-        InvalidModel: ``source`` cannot be read, ``out`` is not empty, or ``photos`` has too
-            few pictures.
+        InvalidModel: ``source`` cannot be read, ``out`` is not empty, or there are too few
+            photos, or one that is not a picture.
     """
     manifest = load_manifest(source)
     with new_folder(out) as partial:
@@ -58,7 +59,7 @@ def compile_served(
                 continue
             file = partial / tower.file
             onnx.save(plain(onnx.load(file)), file)
-            if precision == "int8" and isinstance(tower, ImageTower) and photos is not None:
+            if precision == "int8" and isinstance(tower, ImageTower) and photos:
                 onnx.save(_calibrated(file, tower, photos), file)
             if precision != "fp32":
                 _store_small(file, precision)
@@ -105,25 +106,21 @@ def _is_quantized(node: NodeProto) -> bool:
     return node.domain == DOMAIN or node.op_type in ("QuantizeLinear", "DequantizeLinear")
 
 
-def _calibrated(file: Path, tower: ImageTower, folder: Path) -> onnx.ModelProto:
-    found = pixels(read_photos(folder, CALIBRATE + HELD_OUT), tower)
+def _calibrated(file: Path, tower: ImageTower, photos: Sequence[Path]) -> onnx.ModelProto:
+    """With int8 convolutions; the photos are drawn with a fixed seed."""
+    if len(photos) < CALIBRATE + HELD_OUT:
+        raise InvalidModel(
+            f"{len(photos)} photos: calibration needs {CALIBRATE + HELD_OUT}; give more, or none "
+            "to keep convolutions in float"
+        )
+    chosen = np.random.default_rng(0).permutation(len(photos))[: CALIBRATE + HELD_OUT]
+    found = pixels([_open(photos[i]) for i in chosen], tower)
     return quantize_convolutions(file, found[HELD_OUT:], found[:HELD_OUT])
 
 
-def read_photos(folder: Path, count: int) -> Sequence[Image.Image]:
-    """``count`` pictures of ``folder`` and what is below it, drawn with a fixed seed.
-
-    Raises:
-        InvalidModel: there are fewer.
-    """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
-    if len(paths) < count:
-        raise InvalidModel(
-            f"{folder}: {len(paths)} pictures; calibration needs {count}: name a folder with "
-            "more photos of products, or leave them out to keep convolutions in float"
-        )
-    chosen = np.random.default_rng(0).permutation(len(paths))[:count]
-    return [_open(paths[i]) for i in chosen]
+def pictures_in(folder: Path) -> list[Path]:
+    """The picture files of a folder and what is below it, in order."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
 
 
 def _open(path: Path) -> Image.Image:
