@@ -1,39 +1,35 @@
 """Compiles a served directory's graphs with TensorRT, into ``engines/`` beside them.
 
-Two libraries share the code, for their Python interface is the same: ``tensorrt_rtx`` builds
-ahead of time, without a GPU, for the kinds of GPU named or for every one from Ampere on;
-``tensorrt`` (data centre) times kernels, so it builds only on the kind of GPU that will run
-the engine. What an engine's content depends on is hashed into its key; what is already there
-under its key is not built again.
+What an engine's content depends on is hashed into its key; what is already there under its key
+is not built again.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
-import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-import numpy as np
 import onnx
+import onnxruntime
 from msgspec import Struct
-from onnx import helper
 
-from engine import CompiledGraph, InvalidModel, InvalidSettings, NoAccelerator, Profile
-from engine.compiled import FOLDER, Tensor, load_compiled, save_compiled
+from engine import CompiledGraph, InvalidModel, Profile, agreement
+from engine.compiled import FOLDER, load_compiled, save_compiled
 from engine.manifest import Manifest, file_digest, load_manifest
 
 from .half_precision import Precision, in_precision
 from .plain_graph import plain
+from .tensorrt_library import (
+    Library,
+    compile_graph,
+    described,
+    import_library,
+    present_capability,
+)
 
-log = logging.getLogger(__name__)
-
-Library = Literal["tensorrt_rtx", "tensorrt"]
-LIBRARIES: tuple[Library, ...] = ("tensorrt_rtx", "tensorrt")
-PACKAGES = {"tensorrt_rtx": "pip install 'entrepot[tensorrt]'", "tensorrt": "see docs/tensorrt.md"}
 RECIPE = 1
 """Raised when the conversion of graphs changes, so that old engines are not taken for new."""
 
@@ -41,7 +37,6 @@ BATCH = 32
 LONE_LENGTHS = (8, 16, 32)
 """A shopper's query is one text of at most 32 tokens nearly always; each length gets a profile
 of its own, small enough for a CUDA graph."""
-TIMING_CACHE = "timing.cache"
 
 
 class Wanted(Struct, frozen=True):
@@ -71,17 +66,9 @@ def build_engines(folder: Path, wanted: Wanted) -> list[Built]:
     manifest = load_manifest(folder)
     trt = import_library(wanted.library)
     if wanted.library == "tensorrt":
-        wanted = msgspec.structs.replace(wanted, capabilities=(_present_capability(),))
+        wanted = msgspec.structs.replace(wanted, capabilities=(present_capability(),))
     (folder / FOLDER).mkdir(exist_ok=True)
     return [_build_tower(trt, folder, file, manifest, wanted) for file in _graphs(manifest)]
-
-
-def import_library(library: str) -> Any:
-    """The module. Raises NoAccelerator with the command that installs it."""
-    try:
-        return importlib.import_module(library)
-    except ImportError as error:
-        raise NoAccelerator(f"{library} is not installed: {PACKAGES[library]}") from error
 
 
 def profiles_of(shape: Sequence[int], max_tokens: int) -> tuple[Profile, ...]:
@@ -115,7 +102,7 @@ def _build_tower(trt: Any, folder: Path, file: str, manifest: Manifest, wanted: 
     source, *more = model.graph.input
     if more:
         raise InvalidModel(f"{file}: {len(more) + 1} inputs; a served graph has one")
-    tensor = _described(source)
+    tensor = described(source)
     limit = manifest.text.max_tokens if manifest.text else 0
     profiles = profiles_of(tensor.shape, limit)
     version = str(trt.__version__)
@@ -125,9 +112,12 @@ def _build_tower(trt: Any, folder: Path, file: str, manifest: Manifest, wanted: 
         path = folder / FOLDER / engine.file
         if engine.key == key and path.is_file() and file_digest(path) == engine.sha256:
             return Built(engine, cached=True)
-    graph = in_precision(plain(model), wanted.precision)
+    plain_model = plain(model)
+    graph = in_precision(plain_model, wanted.precision)
     name = f"{Path(file).stem}-{key}.engine"
-    data = _compile(trt, graph, f"{file} {key}", profiles, wanted, folder / FOLDER / TIMING_CACHE)
+    data = compile_graph(
+        trt, graph, f"{file} {key}", profiles, wanted.capabilities, folder / FOLDER
+    )
     (folder / FOLDER / name).write_bytes(data)
     engine = CompiledGraph(
         key=key,
@@ -140,9 +130,12 @@ def _build_tower(trt: Any, folder: Path, file: str, manifest: Manifest, wanted: 
         capabilities=wanted.capabilities,
         precision=wanted.precision,
         input=tensor,
-        outputs=tuple(_described(output) for output in model.graph.output),
+        outputs=tuple(described(output) for output in model.graph.output),
         profiles=profiles,
+        pad=manifest.text.pad_id if manifest.text and manifest.text.file == file else 0,
     )
+    near = _agreement(engine, folder / file, plain_model)
+    engine = msgspec.structs.replace(engine, agreement=near)
     replaced = [old for old in engines if _same_purpose(old, engine)]
     save_compiled(folder, (*(old for old in engines if old not in replaced), engine))
     for old in replaced:
@@ -157,115 +150,27 @@ def engine_key(digest: str, version: str, wanted: Wanted, profiles: Sequence[Pro
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
 
 
+def _agreement(engine: CompiledGraph, served: Path, compiled: onnx.ModelProto) -> float:
+    """ONNX Runtime's rows of the served graph against those of its plain form: what a graph
+    that rounds activations, as int8 variants do, loses beside any engine."""
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.disable_quant_qdq", "1")  # as it is served
+    theirs, ours = (
+        onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        for source in (str(served), compiled.SerializeToString())
+    )
+    names = [output.name for output in engine.outputs]
+    return min(
+        agreement(a, b)
+        for rows in engine.probes()
+        for a, b in zip(
+            *(session.run(names, {engine.input.name: rows}) for session in (theirs, ours)),
+            strict=True,
+        )
+    )
+
+
 def _same_purpose(a: CompiledGraph, b: CompiledGraph) -> bool:
     return (a.graph, a.library, a.precision, a.capabilities) == (
         *(b.graph, b.library, b.precision, b.capabilities),
     )
-
-
-def _described(value: onnx.ValueInfoProto) -> Tensor:
-    kind = value.type.tensor_type
-    shape = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in kind.shape.dim)
-    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
-    return Tensor(value.name, dtype, shape)
-
-
-def _compile(
-    trt: Any,
-    graph: onnx.ModelProto,
-    name: str,
-    profiles: Sequence[Profile],
-    wanted: Wanted,
-    timings: Path,
-) -> bytes:
-    """The serialized engine; ``name`` is kept in it."""
-    words = _log_of(trt)
-    builder = trt.Builder(words)
-    strongly_typed = int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
-    network = builder.create_network(1 << strongly_typed)
-    parser = trt.OnnxParser(network, words)
-    if not parser.parse(graph.SerializeToString()):
-        errors = "; ".join(str(parser.get_error(i)) for i in range(parser.num_errors))
-        raise InvalidModel(f"{name}: TensorRT cannot read the graph: {errors}")
-    network.name = name
-    _check_network(trt, network, graph, name)
-    config = builder.create_builder_config()
-    if wanted.library == "tensorrt_rtx":
-        _set_capabilities(trt, config, wanted.capabilities)
-    source = network.get_input(0).name
-    for shapes in profiles:
-        profile = builder.create_optimization_profile()
-        profile.set_shape(source, shapes.min, shapes.opt, shapes.max)
-        if config.add_optimization_profile(profile) < 0:
-            raise InvalidModel(f"{name}: TensorRT refuses {shapes}: {words.last}")
-    cache = _timing_cache(config, timings) if wanted.library == "tensorrt" else None
-    data = builder.build_serialized_network(network, config)
-    if data is None:
-        raise InvalidModel(f"{name}: TensorRT cannot compile the graph: {words.last}")
-    if cache is not None:
-        timings.write_bytes(bytes(cache.serialize()))
-    return bytes(data)
-
-
-def _check_network(trt: Any, network: Any, graph: onnx.ModelProto, name: str) -> None:
-    """What was parsed takes and gives what the graph says, in the same types."""
-    tensors = [network.get_input(i) for i in range(network.num_inputs)]
-    tensors += [network.get_output(i) for i in range(network.num_outputs)]
-    parsed = [(t.name, np.dtype(trt.nptype(t.dtype)).name) for t in tensors]
-    declared = [_described(value) for value in (*graph.graph.input, *graph.graph.output)]
-    if parsed != [(tensor.name, tensor.dtype) for tensor in declared]:
-        raise InvalidModel(f"{name}: TensorRT reads the graph's ends as {parsed}: {declared}")
-
-
-def _set_capabilities(trt: Any, config: Any, capabilities: Sequence[str]) -> None:
-    if not capabilities:
-        return  # the library's own default: every GPU from 8.0 on
-    config.num_compute_capabilities = len(capabilities)
-    for i, capability in enumerate(capabilities):
-        value = getattr(trt.ComputeCapability, f"SM{capability.replace('.', '')}", None)
-        if value is None or not config.set_compute_capability(value, i):
-            names = [n[2:] for n in trt.ComputeCapability.__members__ if n.startswith("SM")]
-            known = ", ".join(f"{n[:-1]}.{n[-1]}" for n in sorted(names, key=int))
-            raise InvalidSettings(
-                f"TensorRT-RTX {trt.__version__} does not compile for compute capability "
-                f"{capability!r}; it knows {known}",
-                field="capability",
-            )
-
-
-def _timing_cache(config: Any, path: Path) -> Any:
-    """Kernel timings of earlier builds on this GPU; RTX has none, it does not time kernels."""
-    cache = config.create_timing_cache(path.read_bytes() if path.is_file() else b"")
-    config.set_timing_cache(cache, True)  # one of another GPU or version is ignored
-    return cache
-
-
-def _present_capability() -> str:
-    """The compute capability of the first GPU, for ``tensorrt`` builds for no other."""
-    import torch
-
-    if not torch.cuda.is_available():
-        raise NoAccelerator(
-            "tensorrt builds engines on the kind of GPU that runs them and there is none here: "
-            "build there, or with --library tensorrt_rtx"
-        )
-    major, minor = torch.cuda.get_device_capability()
-    return f"{major}.{minor}"
-
-
-def _log_of(trt: Any) -> Any:
-    """TensorRT's log in ours; ``last`` is its last error, for it returns None without a word."""
-
-    class Log(trt.ILogger):
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-            self.last = "it does not say why"
-
-        def log(self, severity: Any, message: str) -> None:
-            if severity in (trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR):
-                self.last = message
-                log.error("TensorRT: %s", message)
-            else:
-                log.debug("TensorRT: %s", message)
-
-    return Log()

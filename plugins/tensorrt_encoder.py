@@ -217,7 +217,7 @@ def _check(
 
 
 def _command(folder: Path, precision: str) -> str:
-    return f"`entrepot models compile {folder} --runtime tensorrt --precision {precision}`"
+    return f"`entrepot models tensorrt {folder} --precision {precision}`"
 
 
 def _words(error: Exception) -> str:

@@ -247,7 +247,7 @@ class TestFallback:
         shutil.rmtree(self.folder / "engines")
         reason = self.reason()
         assert "text.onnx has no fp16 engine" in reason
-        assert f"`entrepot models compile {self.folder} --runtime tensorrt" in reason
+        assert f"`entrepot models tensorrt {self.folder} --precision fp16`" in reason
 
     def test_another_precision(self, trt: FakeTensorrt) -> None:
         change(self.folder, precision="bf16")
@@ -261,7 +261,7 @@ class TestFallback:
         trt.__version__ = "1.8.0"
         reason = self.reason()
         assert "compiled by tensorrt_rtx 1.7.1 and 1.8.0 is installed" in reason
-        assert "`entrepot models compile" in reason
+        assert "`entrepot models tensorrt" in reason
 
     def test_another_gpu(self, trt: FakeTensorrt) -> None:
         trt.cuda.capability = (9, 0)

@@ -1,0 +1,112 @@
+"""The parity report of engines: their rows, and their retrieval, against the model's.
+
+It takes a GPU. The encoder ``tensorrt`` compares a few rows whenever it loads an engine; this
+compares as many texts and photos as there are, with torch where a checkpoint is given, and
+what matters: a retrieval figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from engine import CompiledGraph, Encoder, PluginManager, Vectors, agreement, load_compiled
+from engine.compiled import LOSS, CompiledParity, save_compiled
+from engine.encoders import fallback_of
+from engine.manifest import load_manifest
+
+from .check import recall, references, samples
+
+LOST = 0.01
+"""The relative loss of a retrieval figure from which an engine is refused, as any variant is."""
+
+OpenEncoder = Callable[[Path, str, str], Encoder]
+"""``(folder, space, precision)`` on the engines of the folder."""
+
+
+def report(
+    folder: Path,
+    keys: Sequence[str],
+    against: Path | None,
+    data: Path | None,
+    on_engines: OpenEncoder | None = None,
+) -> list[CompiledGraph]:
+    """Compare the engines under ``keys`` and write what came out to ``engines.json``; an engine
+    that failed is not served.
+
+    ``against`` is a checkpoint (torch) or a served folder (ONNX Runtime), by default ``folder``
+    itself; ``data`` the training data, for photos of products and the retrieval figure.
+
+    Returns:
+        Those engines, with their reports, in the order of ``keys``.
+    """
+    engines = {engine.key: engine for engine in load_compiled(folder)}
+    open_encoder = on_engines or _on_engines
+    for key in keys:
+        found = _compared(folder, engines[key], against, data, open_encoder)
+        engines[key] = msgspec.structs.replace(engines[key], parity=found)
+    save_compiled(folder, tuple(engines.values()))
+    return [engines[key] for key in keys]
+
+
+def _compared(
+    folder: Path,
+    engine: CompiledGraph,
+    against: Path | None,
+    data: Path | None,
+    open_encoder: OpenEncoder,
+) -> CompiledParity:
+    ours = {o.name: open_encoder(folder, o.name, engine.precision) for o in engine.outputs}
+    for encoder in ours.values():
+        if reason := fallback_of(encoder):
+            return CompiledParity("not run", "no GPU" if "no GPU" in reason else reason)
+    manifest = load_manifest(folder)
+    theirs = references(against or folder, manifest)
+    texts, images = samples(data)
+    of_texts = engine.input.dtype == "int64"
+    rows = {
+        space: (_rows(theirs[space], of_texts, texts, images), _rows(e, of_texts, texts, images))
+        for space, e in ours.items()
+    }
+    figures: dict[str, tuple[float, float]] = {}
+    if (
+        data is not None
+        and "joint" in ours
+        and {"text", "image"} <= {*ours["joint"].info.modalities}
+    ):
+        figures["R@10"] = recall(theirs["joint"], data), recall(ours["joint"], data)
+    bound = 1 - LOSS if against is not None else engine.bound
+    return judged(bound, list(rows.values()), figures)
+
+
+def judged(
+    bound: float,
+    compared: Sequence[tuple[Vectors, Vectors]],
+    figures: Mapping[str, tuple[float, float]],
+) -> CompiledParity:
+    """The verdict on pairs of unit rows (expected, engine) and of figures: each row must agree
+    to ``bound`` and no figure lose more than ``LOST`` of itself."""
+    cosine = min(agreement(a, b) for a, b in compared)
+    error = max(float(np.abs(a - b).max()) for a, b in compared)
+    reasons = [] if cosine >= bound else [f"cosine {cosine:.5f}, at least {bound:.5f} is asked"]
+    reasons += [
+        f"{name} falls from {before:.4f} to {after:.4f}"
+        for name, (before, after) in figures.items()
+        if not after >= before * (1 - LOST)
+    ]
+    status: Literal["failed", "passed"] = "failed" if reasons else "passed"
+    return CompiledParity(status, "; ".join(reasons), cosine, error, dict(figures))
+
+
+def _rows(encoder: Encoder, of_texts: bool, texts: Sequence[str], images: Sequence[Any]) -> Vectors:
+    return encoder.encode_texts(texts, "document") if of_texts else encoder.encode_images(images)
+
+
+def _on_engines(folder: Path, space: str, precision: str) -> Encoder:
+    options = {"model": str(folder.resolve()), "space": space, "precision": precision}
+    encoder: Encoder = PluginManager().create("encoders", "tensorrt", options)
+    return encoder
