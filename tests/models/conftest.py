@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from open_clip.model import CustomTextCLIP
 
 from engine.testing.encoder_contract import picture
 from models.towers import build_clip
+from tests.models.tiny import write_tiny
 
 torch.set_num_threads(2)
 COLORS = ("Red", "Blue", "Green", "Black")
@@ -21,6 +23,17 @@ KINDS = ("Shoes", "Shirts", "Bags")
 def model() -> CustomTextCLIP:
     """Not to be changed: whoever trains builds its own."""
     return build_clip()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A served folder of small random towers, in float32; not to be changed."""
+    folder = tmp_path_factory.mktemp("tiny") / "fp32"
+    with warnings.catch_warnings():
+        # torch.export and its ONNX exporter warn about each other's deprecations.
+        warnings.simplefilter("ignore")
+        write_tiny(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
