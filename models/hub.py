@@ -24,24 +24,36 @@ PATIENCE = 5.0
 
 
 @contextmanager
-def fetching(what: str, remedy: str) -> Iterator[None]:
+def fetching(what: str, remedy: str, *, ask: bool = True) -> Iterator[None]:
     """Run downloads; whatever goes wrong becomes one error with ``remedy``.
+
+    ``ask``: whether the hub is needed; where it is not, it is not spoken to.
 
     Raises:
         InvalidModel: it could not be fetched; the message names ``what``.
     """
-    offline, patience = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
-    constants.HF_HUB_OFFLINE = offline or not _answers(constants.ENDPOINT)
+    patience = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)
     try:
-        yield
+        with offline(not ask or not _answers(constants.ENDPOINT)):
+            yield
     except InvalidModel:
         raise
     except Exception as error:  # the hub's client, OpenCLIP and transformers share no base
         raise InvalidModel(f"{what}: {_reason(error)}. {remedy}", field="source") from error
     finally:
-        constants.HF_HUB_OFFLINE = offline
         socket.setdefaulttimeout(patience)
+
+
+@contextmanager
+def offline(on: bool = True) -> Iterator[None]:
+    """Only what is on this machine: libraries that look a folder up on the hub must not."""
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or on
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def brief(error: BaseException, length: int = 400) -> str:

@@ -19,18 +19,24 @@ from msgspec import Struct
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding, AutoTokenizer
+from transformers import (
+    MODEL_FOR_TEXT_ENCODING_MAPPING,
+    AutoConfig,
+    AutoModel,
+    AutoModelForTextEncoding,
+    AutoTokenizer,
+)
 
 from engine import InvalidModel
 from engine.manifest import Space, TextTower
 
-from .hub import brief, card_licence, fetching
+from .hub import brief, card_licence, fetching, offline
 from .imported import Imported, Reference
 from .served import TEXT_FILE, TOKENIZER_FILE, TextPart
 from .tokenizer_files import encoder_tokenizer
 
 FILES = ("*.json", "*.txt", "*.model", "README.md")
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "*/pytorch_model.bin")
+OLD_WEIGHTS = ("pytorch_model*.bin", "*/pytorch_model.bin")
 REMEDY = (
     "Where there is a network: `hf download ORG/REPO --local-dir FOLDER`; then import that FOLDER. "
     "An OpenCLIP model is imported as hf-hub:ORG/REPO"
@@ -140,7 +146,10 @@ def _folder(source: str) -> Path:
     if Path(source).is_dir():
         return Path(source)
     with fetching(f"Hugging Face model {source!r}", REMEDY):
-        return Path(snapshot_download(source, allow_patterns=[*FILES, *WEIGHTS]))
+        folder = Path(snapshot_download(source, allow_patterns=[*FILES, "*.safetensors"]))
+        if not any(folder.rglob("*.safetensors")):
+            snapshot_download(source, allow_patterns=list(OLD_WEIGHTS))
+        return folder
 
 
 def _layout(root: Path) -> Layout:
@@ -219,7 +228,8 @@ def _model(folder: Path) -> Any:
                 "a name (ViT-B-32 --pretrained openai) or hf-hub:ORG/REPO",
                 field="source",
             )
-        kind = AutoModelForTextEncoding if config.is_encoder_decoder else AutoModel
+        encoder_only = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING  # T5's without its decoder
+        kind = AutoModelForTextEncoding if encoder_only else AutoModel
         model, found = kind.from_pretrained(
             folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
         )
@@ -244,7 +254,8 @@ def _tokenizer(folder: Path) -> Any:
 def _reading(folder: Path, what: str) -> Iterator[None]:
     """transformers' errors, of which there are many kinds, as one of ours."""
     try:
-        yield
+        with offline():
+            yield
     except InvalidModel:
         raise
     except Exception as error:

@@ -198,9 +198,10 @@ def _load(source: str, pretrained: str) -> tuple[Any, Any, str]:
     """Model, tokenizer and licence."""
     folder = Path(source)
     if folder.is_dir():
-        with fetching(f"OpenCLIP folder {source!r}", LOCAL_REMEDY):
-            local = f"local-dir:{folder}"
-            model = _create(local, None, **_local_text(folder))
+        text, local = _local_text(folder), f"local-dir:{folder}"
+        distant = bool(text.get("hf_model_name")) and not Path(text["hf_model_name"]).is_dir()
+        with fetching(f"OpenCLIP folder {source!r}", LOCAL_REMEDY, ask=distant):
+            model = _create(local, None, **({} if distant else {"text_cfg": text}))
             return model, open_clip.get_tokenizer(local), card_licence(folder / "README.md")
     if source.startswith(HUB):
         with fetching(f"OpenCLIP model {source!r}", REMEDY):
@@ -215,7 +216,10 @@ def _load(source: str, pretrained: str) -> tuple[Any, Any, str]:
             f"OpenCLIP model {source!r}: {wrong}: --pretrained TAG or FILE (tags: {tags})",
             field="pretrained",
         )
-    with fetching(f"OpenCLIP model {source!r} ({pretrained})", REMEDY):
+    text = open_clip.get_model_config(name)["text_cfg"]
+    distant = bool(cfg or text.get("hf_model_name") or text.get("hf_tokenizer_name"))
+    remedy = REMEDY if cfg else f"{Path(pretrained).name} must hold the weights of a {source}"
+    with fetching(f"OpenCLIP model {source!r} ({pretrained})", remedy, ask=distant):
         # OpenCLIP only warns where a tag was trained with QuickGELU and the name is without.
         model = _create(name, pretrained, force_quick_gelu=bool(cfg.get("quick_gelu")))
         licence = _card(cfg["hf_hub"].rpartition("/")[0]) if cfg.get("hf_hub") else ""
@@ -242,12 +246,19 @@ def _create(name: str, pretrained: str | None, **options: Any) -> Any:
 
 
 def _local_text(folder: Path) -> dict[str, Any]:
-    """The text tower's settings where its Hugging Face config lies in ``folder`` too."""
-    text = json.loads((folder / CONFIG).read_text("utf-8")).get("model_cfg", {}).get("text_cfg", {})
-    config = folder / str(text.get("hf_model_name") or "-")
-    if not config.is_dir():
-        return {}
-    return {"text_cfg": {**text, "hf_model_name": str(config), "hf_model_pretrained": False}}
+    """The text tower's settings; the config of a Hugging Face tower may lie in ``folder`` too."""
+    try:
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+        text = dict(config["model_cfg"]["text_cfg"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidModel(
+            f"{folder / CONFIG}: not OpenCLIP's config: {brief(error)}", field="source"
+        ) from error
+    if name := text.get("hf_model_name"):
+        beside = folder / name
+        text |= {"hf_model_name": str(beside) if beside.is_dir() else name}
+        text["hf_model_pretrained"] = False  # its weights are in the checkpoint
+    return text
 
 
 def _card(repository: str) -> str:

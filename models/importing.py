@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 from tokenizers import Tokenizer
+from torch import nn
 
 from engine import InvalidModel, PluginManager
 
@@ -117,7 +118,16 @@ def _with_options(model: Imported, options: ImportOptions) -> Imported:
 
 
 def _check_tokens(model: Imported) -> None:
+    """Served ids are torch's, and none is beyond the model's table of embeddings."""
     tokenizer = Tokenizer.from_file(str(model.text.tokenizer))
+    tables = [m.num_embeddings for m in model.text.module.modules() if isinstance(m, nn.Embedding)]
+    highest = max(tokenizer.get_vocab().values())
+    if highest >= max(tables):
+        raise InvalidModel(
+            f"{model.name}: its tokenizer has the id {highest}, the model embeds {max(tables)}: "
+            "they do not belong together",
+            field="source",
+        )
     if found := first_difference(tokenizer, model.text.tower, model.reference):
         raise InvalidModel(f"{model.name}: its tokenizer cannot be served: {found}", field="source")
 

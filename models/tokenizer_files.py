@@ -171,4 +171,7 @@ def _fast(tokenizer: Any) -> Tokenizer:
             "(AutoTokenizer.from_pretrained, save_pretrained) and import that folder",
             field="source",
         )
+    # transformers makes an empty one, without a word, of a folder that has only a config.
+    if backend.get_vocab_size() <= len(tokenizer.all_special_ids):
+        raise InvalidModel("there are no tokenizer files: copy them beside it", field="source")
     return Tokenizer.from_str(backend.to_str())
