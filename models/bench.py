@@ -12,7 +12,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -77,28 +77,29 @@ def in_new_process(folder: Path, threads: int) -> dict[str, float]:
 def speeds(folder: Path, threads: int) -> dict[str, float]:
     """Load time, memory and latencies of one folder, by name; call it in a new process."""
     manifest = load_manifest(folder)
-    PluginManager()  # imports ONNX Runtime, which is not the model's time
+    _plugins()  # imports ONNX Runtime, which is not the model's time
     before, start = _resident_mb(), time.perf_counter()
     encoders = [_open(folder, space, threads) for space in manifest.spaces]
     found = {"load ms": (time.perf_counter() - start) * 1000.0}
+    found["memory when loaded MB"] = _resident_mb() - before
     texts = next((e for e in encoders if "text" in e.info.modalities), None)
     images = next((e for e in encoders if "image" in e.info.modalities), None)
     if texts is not None and manifest.text is not None:
         found |= _text_speeds(texts, Tokenizer.from_file(str(folder / manifest.text.tokenizer)))
     if images is not None:
         found |= _image_speeds(images)
-    found["memory MB"] = _resident_mb() - before
+    found["memory after large batches MB"] = _resident_mb() - before
     return {name: float(f"{value:.3g}") for name, value in found.items()}
 
 
 def _text_speeds(encoder: Encoder, tokenizer: Tokenizer) -> dict[str, float]:
     found: dict[str, float] = {}
     for length in LENGTHS:
-        queries = _texts(tokenizer, length, QUERIES + 10)
+        queries = texts_of(tokenizer, length, QUERIES + 10)
         times = _times([partial(encoder.encode_texts, [query], "query") for query in queries], 10)
         found[f"query of {length} tokens p50 ms"] = float(np.median(times))
         found[f"query of {length} tokens p95 ms"] = float(np.percentile(times, 95))
-    documents = _texts(tokenizer, 16, TEXT_BATCH * ROUNDS)
+    documents = texts_of(tokenizer, 16, TEXT_BATCH * ROUNDS)
     batches = [documents[i : i + TEXT_BATCH] for i in range(0, len(documents), TEXT_BATCH)]
     times = _times([partial(encoder.encode_texts, batch, "document") for batch in batches])
     found["texts of 16 tokens per second"] = TEXT_BATCH / min(times) * 1000.0
@@ -129,13 +130,15 @@ def _times(calls: Sequence[Callable[[], object]], warm_up: int = 0) -> list[floa
     return found[warm_up:]
 
 
-def _texts(tokenizer: Tokenizer, length: int, count: int) -> list[str]:
-    """Different texts of ``length`` tokens, special ones included, or the next that words give."""
+def texts_of(tokenizer: Tokenizer, length: int, count: int) -> list[str]:
+    """Texts of ``length`` tokens, special ones included, or a few more where a word has several."""
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
     rng = np.random.default_rng(length)
     made = []
     for _ in range(count):
         words: list[str] = []
-        while len(tokenizer.encode(" ".join(words), add_special_tokens=True).ids) < length:
+        while len(tokenizer.encode(" ".join(words)).ids) < length:
             words.append(str(rng.choice(WORDS)))
         made.append(" ".join(words))
     return made
@@ -195,5 +198,10 @@ def _resident_mb() -> float:
 
 def _open(folder: Path, space: str, threads: int) -> Encoder:
     options = {"model": str(folder.resolve()), "space": space, "threads": threads}
-    encoder: Encoder = PluginManager().create("encoders", "onnx", options)
+    encoder: Encoder = _plugins().create("encoders", "onnx", options)
     return encoder
+
+
+@cache
+def _plugins() -> PluginManager:
+    return PluginManager()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +66,13 @@ def references(path: Path, manifest: Manifest) -> dict[str, Encoder]:
 def served(folder: Path, space: str) -> Encoder:
     """A space of a served folder on ONNX Runtime."""
     options = {"model": str(folder.resolve()), "space": space}
-    encoder: Encoder = PluginManager().create("encoders", "onnx", options)
+    encoder: Encoder = _plugins().create("encoders", "onnx", options)
     return encoder
+
+
+@cache
+def _plugins() -> PluginManager:
+    return PluginManager()
 
 
 def samples(data: Path | None) -> tuple[list[str], list[Image.Image]]:

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tokenizers import Tokenizer
 
 from engine import load_manifest
-from models.bench import table
+from models.bench import table, texts_of
 from models.cli_compile import bench
 from models.evaluation import Figure
 
 SPEEDS = {
-    *("load ms", "memory MB", "size MB", "texts of 16 tokens per second"),
+    *("load ms", "memory when loaded MB", "memory after large batches MB", "size MB"),
+    "texts of 16 tokens per second",
     *(f"query of {n} tokens {p} ms" for n in (8, 16, 32) for p in ("p50", "p95")),
     *("photo p50 ms", "photos per second"),
 }
@@ -47,6 +49,17 @@ def test_speeds_are_saved_and_quality_is_compared(folder: Path, data: Path) -> N
     assert "%" in line.split("|")[3]
     assert set(load_manifest(folder).speed) == SPEEDS
     assert load_manifest(folder).speed["query of 8 tokens p50 ms"] > 0
+
+
+def test_texts_have_the_length_that_is_measured(tiny: Path) -> None:
+    """Whatever the tokenizer pads and cuts to."""
+    tokenizer = Tokenizer.from_file(str(tiny / "tokenizer.json"))
+    tokenizer.enable_padding(length=128)
+    tokenizer.enable_truncation(4)
+    texts = texts_of(tokenizer, 16, 20)
+    assert len(set(texts)) == 20
+    # A word of this tokenizer has as many tokens as letters, at most seven.
+    assert all(16 <= len(tokenizer.encode(text).ids) < 16 + 7 for text in texts)
 
 
 def test_losses_are_relative_to_the_first() -> None:
