@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from engine import EntrepotError
+from engine.manifest import load_manifest
 
 from .lazy import heavy
 
@@ -37,4 +38,5 @@ def import_command(source: str, out: Path, **options: str | None) -> None:
         raise click.ClickException(str(error)) from error
     for parity in found:
         click.echo(f"{parity.what:42} cosine ≥ {parity.cosine:.6f}   error ≤ {parity.error:.2e}")
-    click.echo(f"{out}: encoder plugin 'onnx', options {{ model = \"{out}\" }}")
+    for space in load_manifest(out).spaces:
+        click.echo(f'plugin = "onnx"  options = {{ model = "{out}", space = "{space}" }}')

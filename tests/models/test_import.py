@@ -200,6 +200,7 @@ def test_the_command(bert: tuple[Path, Path], tmp_path: Path, fast: None) -> Non
     assert result.exit_code == 0, result.output
     assert "texts: torch, served alone" in result.output
     assert "cosine ≥ 1.000" in result.output or "cosine ≥ 0.9999" in result.output
+    assert 'out", space = "sentence" }' in result.output
     again = CliRunner().invoke(commands, arguments)
     assert again.exit_code == 1
     assert "name another folder" in again.output
