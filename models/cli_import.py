@@ -37,6 +37,6 @@ def import_command(source: str, out: Path, **options: str | None) -> None:
     except EntrepotError as error:
         raise click.ClickException(str(error)) from error
     for parity in found:
-        click.echo(f"{parity.what:42} cosine ≥ {parity.cosine:.6f}   error ≤ {parity.error:.2e}")
+        click.echo(str(parity))
     for space in load_manifest(out).spaces:
         click.echo(f'plugin = "onnx"  options = {{ model = "{out}", space = "{space}" }}')
