@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,8 @@ def test_texts_have_the_length_that_is_measured(tiny: Path) -> None:
     tokenizer.enable_padding(length=128)
     tokenizer.enable_truncation(4)
     texts = texts_of(tokenizer, 16, 20)
-    assert len(set(texts)) == 20
+    assert len(texts) == 20
+    assert all(text != before for text, before in pairwise(texts))
     # A word of this tokenizer has as many tokens as letters, at most seven.
     assert all(16 <= len(tokenizer.encode(text).ids) < 16 + 7 for text in texts)
 
