@@ -53,7 +53,10 @@ def train(data: Path, work: Path, out: Path, epochs: int | None) -> None:
 @work_option
 @click.option("--epochs", type=click.IntRange(min=1), default=3, show_default=True)
 def ablate(data: Path, work: Path, epochs: int) -> None:
-    """Compare towers, resolutions and recipes on the development split (a part of training)."""
+    """Compare towers, resolutions and recipes on the development split (a part of training);
+    first, what the image tower finds before any training."""
+    for what, figure in heavy("ablation").plain_figures(data).items():
+        click.echo(f"plain image tower: {what:32} {figure}")
     for name, figures in heavy("ablation").ablation(data, work, epochs, click.echo):
         click.echo(name + "".join(f"   {key} {value:.3f}" for key, value in figures.items()))
 
@@ -72,20 +75,22 @@ def export(checkpoint: Path, out: Path, version: str) -> None:
 @click.argument("model", type=FOLDER)
 @data_option
 def measure(model: Path, data: Path) -> None:
-    """Print a served model's figures on held-out products and write them to its manifest."""
+    """Print a served model's figures on held-out products and write them to its manifest.
+
+    The noise floor of every space is measured; retrieval, where a space holds photos.
+    """
     evaluation = heavy("evaluation")
-    joint, sentence = _served(model, "joint"), _served(model, "sentence")
-    figures = evaluation.evaluate(joint, data)
-    for name, value in figures.items():
-        click.echo(f"{name:36} {value}")
     manifest = load_manifest(model)
-    found = evaluation.noise_floors(joint, sentence, data)
-    floors = dict(zip(("joint", "sentence"), found, strict=True))
-    spaces = {
-        name: msgspec.structs.replace(space, min_score=floors[name])
-        for name, space in manifest.spaces.items()
-    }
-    quality = {name: round(value.value, 4) for name, value in figures.items()}
+    spaces, quality = dict(manifest.spaces), dict(manifest.quality)
+    for name, space in manifest.spaces.items():
+        encoder = _served(model, name)
+        floors = evaluation.noise_floors(encoder, data)
+        spaces[name] = msgspec.structs.replace(space, min_score=floors)
+        if "image" in encoder.info.modalities:
+            figures = evaluation.evaluate(encoder, data)
+            quality |= {what: round(figure.value, 4) for what, figure in figures.items()}
+            for what, figure in figures.items():
+                click.echo(f"{what:36} {figure}")
     save_manifest(model, msgspec.structs.replace(manifest, spaces=spaces, quality=quality))
 
 

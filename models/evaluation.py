@@ -64,31 +64,37 @@ def evaluate(encoder: Encoder, data: Path) -> dict[str, Figure]:
     return {
         **title_figures(encoder, fashion, gallery, val),
         "attribute → photo nDCG@10": attribute_figure(encoder, data, products, gallery[val]),
-        "photo → photo P@10 by type": type_figure(products, gallery[val]),
+        **photo_figures(encoder, data, products, gallery[val]),
+    }
+
+
+def photo_figures(
+    encoder: Encoder, data: Path, products: Sequence[Row], gallery: Floats
+) -> dict[str, Figure]:
+    """The figures that need no words; ``gallery`` holds the photos of ``products``."""
+    return {
+        "photo → photo P@10 by type": type_figure(products, gallery),
         "grocery photo → catalogue R@1": grocery_figure(encoder, data),
         "clothing 10-NN accuracy": clothing_figure(encoder, data),
     }
 
 
-def noise_floors(joint: Encoder, sentence: Encoder, data: Path) -> tuple[Floors, Floors]:
-    """Floors of the joint and the sentence space by query modality.
+def noise_floors(encoder: Encoder, data: Path) -> Floors:
+    """Floors of a space by query modality.
 
-    Unrelated by construction: queries are validation titles and photos of fashion, products
-    the pictures and texts of the grocery catalogue.
+    Unrelated by construction: queries are validation titles, and photos where the space has
+    them, of fashion; products the pictures, or else the texts, of the grocery catalogue.
     """
     held_out = validation_ids(data)
     fashion = [r for r in rows(data / "fashion" / "products.jsonl") if r["id"] in held_out]
     grocery = rows(data / "grocery" / "catalogue.jsonl")
-    titles = [row["title"] for row in fashion]
-    photos = embed_files(joint, [data / "fashion" / row["image"] for row in fashion])
-    pictures = embed_files(joint, [data / "grocery" / row["image"] for row in grocery])
-    texts = [f"{row['title']}. {row['description']}" for row in grocery]
-    floors = {
-        "text": noise_floor(joint.encode_texts(titles, "query"), pictures),
-        "image": noise_floor(photos, pictures),
-    }
-    asked = sentence.encode_texts(titles, "query")
-    return floors, {"text": noise_floor(asked, sentence.encode_texts(texts, "document"))}
+    asked = encoder.encode_texts([row["title"] for row in fashion], "query")
+    if "image" not in encoder.info.modalities:
+        texts = [f"{row['title']}. {row['description']}" for row in grocery]
+        return {"text": noise_floor(asked, encoder.encode_texts(texts, "document"))}
+    photos = embed_files(encoder, [data / "fashion" / row["image"] for row in fashion])
+    pictures = embed_files(encoder, [data / "grocery" / row["image"] for row in grocery])
+    return {"text": noise_floor(asked, pictures), "image": noise_floor(photos, pictures)}
 
 
 def noise_floor(queries: Floats, documents: Floats) -> float:

@@ -22,7 +22,10 @@ def group() -> click.Group:
 def test_commands_are_listed(group: click.Group) -> None:
     result = CliRunner().invoke(group, ["--help"])
     assert result.exit_code == 0
-    assert set(group.commands) >= {"train", "ablate", "measure", "check"}
+    assert set(group.commands) >= {
+        *("train", "ablate", "export", "measure", "import", "finetune"),
+        *("compile", "tensorrt", "check", "bench"),
+    }
     for name in group.commands:
         assert f"\n  {name} " in result.output
 
@@ -34,7 +37,8 @@ def test_says_what_to_install(
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
     monkeypatch.setattr("importlib.import_module", absent)
-    folders = [f"--{option}={tmp_path}" for option in ("data", "work", "out")]
+    folders = [f"--{option}={tmp_path}" for option in ("data", "work")]
+    folders.append(f"--out={tmp_path}/clip.safetensors")
     result = CliRunner().invoke(group, ["train", *folders])
     assert result.exit_code == 1
     assert "torch is not installed: pip install 'entrepot[models]'" in result.output

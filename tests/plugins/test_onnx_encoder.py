@@ -171,6 +171,21 @@ def test_a_file_that_is_not_what_it_claims(copied: Path, which: str) -> None:
         make(str(copied))
 
 
+def test_a_loaded_model_outlives_its_files(copied: Path) -> None:
+    """Whatever happens to the folder, what serves goes on; whoever opens it anew is told."""
+    encoder = make(str(copied))
+    before = encoder.encode_texts(["red shoes"], "query")
+    (copied / "text.onnx").write_bytes(b"half copied")
+    with pytest.raises(InvalidModel, match=r"text\.onnx: .* copy the model again"):
+        load_manifest(copied)
+    document = json.loads((copied / FILE_NAME).read_text())
+    (copied / FILE_NAME).write_text(json.dumps({**document, "format": 99}))
+    with pytest.raises(InvalidModel, match=r"newer than this Entrepot reads .*: upgrade"):
+        load_manifest(copied)
+    again = encoder.encode_texts(["red shoes", "blue shoes"], "query")
+    assert cosines(before, again[:1]).min() > 0.9999
+
+
 def test_an_image_only_model(copied: Path) -> None:
     plain = json.loads((copied / FILE_NAME).read_text())
     text = plain.pop("text")
