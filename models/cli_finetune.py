@@ -45,7 +45,7 @@ def finetune(
 
     CATALOGUE is what `entrepot index` reads. A part of the products is held out and never
     trained on; figures on it are printed, before and after. Exit status: 0 when OUT was written,
-    1 when the new model is not clearly better, and nothing was written.
+    1 when the new model is not likely to be better, and nothing was written.
     """
     started = time.monotonic()
     if out.exists():
@@ -75,7 +75,8 @@ def finetune(
             )
             ctx.exit(1)
         manifest = delivery.deliver(model, out, base, data, plan, outcome)
-    click.echo(f"{out}: product-clip {manifest.version}, the better model for this shop")
+        sure = "" if figures.proven(outcome.changes) else ", though the gain may still be chance"
+    click.echo(f"{out}: product-clip {manifest.version}, better for this shop{sure}")
 
 
 def _reader(ctx: click.Context) -> Any:

@@ -61,9 +61,9 @@ class Plan:
     epochs: int = 40
     least: int = 100
     batch: int = 128
-    head_lr: float = 5e-4
+    head_lr: float = 2e-4
     lora_lr: float = 1e-3
-    keep: float = 1.0
+    keep: float = 4.0
     kinds: float = 0.3
 
 

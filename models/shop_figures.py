@@ -26,6 +26,8 @@ Flags = npt.NDArray[np.bool_]
 Values = dict[str, npt.NDArray[np.float64]]
 """A figure's value for each query."""
 HELD_OUT_SHARE = 0.1
+LIKELY = 0.84 / 1.96
+"""From the half of a 95 % interval to the distance of a one-sided 80 % bound (normal)."""
 MIN_HELD_OUT = 20
 """Products, or queries, below which an interval says nothing."""
 TITLES, QUERIES = "title → photo", "query → photo"
@@ -156,14 +158,21 @@ def main_figure(changes: dict[str, Change]) -> str:
 def refusal(changes: dict[str, Change]) -> str:
     """Why the new model may not replace the old one; empty where it may.
 
-    It must be better in the main figure and worse in none, each beyond chance: the 95 % interval
-    of the main figure's paired difference lies above 0, and no other's lies below 0.
+    The main figure must be better with a probability of four in five, for a tenth of a small
+    shop rarely proves more (:func:`proven` says whether it did); no other figure may be worse
+    beyond chance: its 95 % interval must not lie below 0.
     """
     main = main_figure(changes)
-    if changes[main].difference.low <= 0:
-        return f"{main} is not clearly better: {changes[main]}"
+    difference = changes[main].difference
+    if difference.value - LIKELY * (difference.value - difference.low) <= 0:
+        return f"{main} is not likely to be better: {changes[main]}"
     worse = [name for name, change in changes.items() if change.difference.high < 0]
     return f"{worse[0]} is worse: {changes[worse[0]]}" if worse else ""
+
+
+def proven(changes: dict[str, Change]) -> bool:
+    """Whether the main figure's gain is beyond chance: its 95 % interval lies above 0."""
+    return changes[main_figure(changes)].difference.low > 0
 
 
 def moved_floor(before: Floats, after: Floats, floor: float) -> float:
