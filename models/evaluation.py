@@ -121,7 +121,7 @@ def title_figures(
     wanted = titles[val]
     ranks = np.concatenate(
         [
-            _first_rank(queries[i : i + BATCH] @ gallery.T, titles, wanted[i : i + BATCH])
+            first_ranks(queries[i : i + BATCH] @ gallery.T, titles == wanted[i : i + BATCH, None])
             for i in range(0, len(queries), BATCH)
         ]
     )
@@ -196,13 +196,14 @@ def ndcg(ranking: Sequence[str], grades: Mapping[str, int], k: int = 10) -> floa
     return float(gains @ discounts[: len(gains)] / (ideal @ discounts[: len(ideal)]))
 
 
-def _first_rank(
-    scores: Floats, titles: npt.NDArray[np.str_], wanted: npt.NDArray[np.str_]
-) -> npt.NDArray[np.int_]:
-    """The rank (from 1) of the best right answer of each row."""
-    right = titles[None, :] == wanted[:, None]
+def first_ranks(scores: Floats, right: npt.NDArray[np.bool_]) -> npt.NDArray[np.int_]:
+    """The rank (from 1) of the best right answer of each row, both ``[queries, answers]``.
+
+    Wrong answers of the same score come first, and all of them where it is NaN: a model whose
+    rows are all alike, or broken, finds nothing.
+    """
     best = np.where(right, scores, -np.inf).max(axis=1)
-    return 1 + (scores > best[:, None]).sum(axis=1)
+    return 1 + (~right & ~(scores < best[:, None])).sum(axis=1)
 
 
 def open_rgb(path: Path) -> Image.Image:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from models.evaluation import figure, ndcg, noise_floor
+from models.evaluation import figure, first_ranks, ndcg, noise_floor
 
 
 def test_ndcg_by_hand() -> None:
@@ -17,6 +17,19 @@ def test_ndcg_by_hand() -> None:
     assert ndcg(["b", "a"], grades) == pytest.approx((1 + 3 / math.log2(3)) / ideal)
     assert ndcg(["x", "y", "a"], grades) == pytest.approx(3 / 2 / ideal)
     assert ndcg([], grades) == 0.0
+
+
+def test_ranks_by_hand() -> None:
+    """The best of two right answers counts, and a wrong one of the same score before it."""
+    scores = np.asarray([[0.1, 0.9, 0.5, 0.3], [0.9, 0.2, 0.2, 0.1]], dtype=np.float32)
+    right = np.asarray([[True, False, True, False], [False, True, False, False]])
+    assert first_ranks(scores, right).tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("score", [0.5, np.nan])
+def test_a_model_whose_rows_are_all_alike_finds_nothing(score: float) -> None:
+    right = np.eye(3, 10, dtype=bool)
+    assert first_ranks(np.full((3, 10), score, np.float32), right).tolist() == [10, 10, 10]
 
 
 def test_the_interval_holds_the_mean() -> None:
