@@ -22,7 +22,7 @@ from .towers import (
 )
 
 PROVENANCE = (
-    "EfficientNet-Lite2 (ImageNet) and all-MiniLM-L6-v2, their upper layers trained on Fashion "
+    "EfficientNet-Lite0 (ImageNet) and all-MiniLM-L6-v2, their upper layers trained on Fashion "
     "Product Images, GroceryStoreDataset, Clothing and the demo shop's photos and titles"
 )
 

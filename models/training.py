@@ -21,7 +21,15 @@ from .data import Photo, training_photos
 from .features import Halves, TokenStates, embed_captions, embed_photos
 from .objective import Memory, contrastive
 from .onnx_export import round_to_served
-from .towers import JOINT_DIM, TRUNK, build_clip, image_features, pooled, upper_layers
+from .towers import (
+    FROZEN_STAGES,
+    JOINT_DIM,
+    TRUNK,
+    build_clip,
+    image_features,
+    pooled,
+    upper_layers,
+)
 
 Rows = npt.NDArray[np.intp]
 DEV_SHARE = 0.05
@@ -89,7 +97,6 @@ class Trainer:
     def __init__(
         self, model: CustomTextCLIP, data: TrainingSet, rows: Rows, recipe: Recipe
     ) -> None:
-        torch.manual_seed(recipe.seed)
         self.model, self.data, self.rows, self.recipe = model, data, rows, recipe
         self.log_scale = nn.Parameter(torch.tensor(float(np.log(1 / recipe.temperature))))
         self.memory = Memory(recipe.memory, JOINT_DIM) if recipe.memory else None
@@ -269,7 +276,6 @@ def train(
 ) -> tuple[CustomTextCLIP, dict[str, float]]:
     """The trained model. With ``dev``, without the development products, and its figures on
     them; else on everything, and no figures."""
-    torch.manual_seed(recipe.seed)
     model = build_clip(recipe.trunk, recipe.drop_path)
     model.visual.to(memory_format=torch.channels_last)
     everything = load_training_set(model, data, work, recipe)
@@ -286,7 +292,7 @@ def _groups(model: CustomTextCLIP, recipe: Recipe, log_scale: Tensor) -> list[di
     """Optimizer groups; the frozen parts get no gradients."""
     model.requires_grad_(False)
     trunk = model.visual.trunk
-    tower = nn.ModuleList([*trunk.blocks[3:], trunk.conv_head, trunk.bn2])
+    tower = nn.ModuleList([*trunk.blocks[FROZEN_STAGES:], trunk.conv_head, trunk.bn2])
     heads = nn.ModuleList([model.visual.head, model.text.proj])
     groups = []
     for module, lr in (

@@ -19,9 +19,9 @@ from engine.testing.encoder_contract import SIZES, EncoderContract, picture
 from models.check import report
 from models.cli import models as commands
 from models.features import preprocess
-from models.product import export_product_clip
+from models.product import PROVENANCE, export_product_clip
 from models.served import TextPart, write_served
-from models.towers import save_checkpoint
+from models.towers import TRUNK, save_checkpoint
 from tests.models.tiny import SIDE, TinyImage, TinyText, tiny_tokenizer, write_tiny
 
 # torch.export and its ONNX exporter warn about each other's deprecations.
@@ -137,6 +137,11 @@ def test_manifest_says_what_was_exported(product: Path) -> None:
     assert (manifest.version, manifest.provenance) == ("9", "random heads")
     assert manifest.info("joint").modalities == ("text", "image")
     assert manifest.info("sentence").dim == 384
+
+
+def test_provenance_names_the_towers() -> None:
+    lite = TRUNK.removeprefix("tf_efficientnet_").capitalize()
+    assert f"EfficientNet-{lite} (ImageNet) and all-MiniLM-L6-v2" in PROVENANCE
 
 
 def test_pixels_are_the_same_in_training_and_serving(product: Path) -> None:
