@@ -119,8 +119,15 @@ def _calibrated(file: Path, tower: ImageTower, photos: Sequence[Path]) -> onnx.M
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The picture files of a folder and what is below it, in order."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+    """The picture files of a folder and what is below it, in order.
+
+    Raises:
+        InvalidModel: there are none.
+    """
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+    if not found:
+        raise InvalidModel(f"{folder}: no pictures ({', '.join(sorted(PICTURES))})")
+    return found
 
 
 def _open(path: Path) -> Image.Image:

@@ -51,9 +51,11 @@ def _rewritten(
     if node.op_type == "MatMul" or (node.op_type == "Gemm" and _is_linear(settings)):
         matrix = _matrix(node.input[1], weights)
         if matrix is not None:
-            rows = matrix if settings.get("transB", 0) else matrix.T
+            turned = not settings.get("transB", 0)
+            rows = matrix.T if turned else matrix
             if rows.shape[1] % BLOCK == 0 and _is_bias(node.input[2:], weights, len(rows)):
-                return _as_product(node, np.ascontiguousarray(rows), packed)
+                stem = f"{node.input[1]}_{'turned' if turned else 'rows'}"
+                return _as_product(node, stem, np.ascontiguousarray(rows), packed)
     return node
 
 
@@ -75,15 +77,15 @@ def _matrix(name: str, weights: dict[str, TensorProto]) -> npt.NDArray[np.float3
 
 
 def _as_product(
-    node: NodeProto, rows: npt.NDArray[np.float32], packed: dict[str, TensorProto]
+    node: NodeProto, stem: str, rows: npt.NDArray[np.float32], packed: dict[str, TensorProto]
 ) -> NodeProto:
-    """``x @ rows.T + bias``."""
+    """``x @ rows.T + bias``; ``stem`` names ``rows``, for a matrix may be used both ways."""
     columns, inner = rows.shape
     shape = (columns, inner // BLOCK, BLOCK)
     bias = ["", "", node.input[2]] if len(node.input) == 3 else []
     return helper.make_node(
         "MatMulNBits",
-        [node.input[0], *_pack(node.input[1], rows, shape, packed), *bias],
+        [node.input[0], *_pack(stem, rows, shape, packed), *bias],
         list(node.output),
         node.name,
         domain=DOMAIN,
@@ -98,7 +100,7 @@ def _as_product(
 def _as_lookup(
     node: NodeProto, table: npt.NDArray[np.float32], packed: dict[str, TensorProto]
 ) -> NodeProto:
-    values, scales = _pack(node.input[0], table, table.shape, packed)
+    values, scales = _pack(f"{node.input[0]}_table", table, table.shape, packed)
     return helper.make_node(
         "GatherBlockQuantized",
         [values, node.input[1], scales],
@@ -113,13 +115,13 @@ def _as_lookup(
 
 
 def _pack(
-    name: str,
+    stem: str,
     rows: npt.NDArray[np.float32],
     shape: tuple[int, ...],
     packed: dict[str, TensorProto],
 ) -> tuple[str, str]:
-    """The names of the values, in ``shape``, and of the scales of ``rows``."""
-    stem = f"{name}_{len(shape)}d"
+    """The names, which begin with ``stem``, of the values, in ``shape``, and of the scales of
+    ``rows``."""
     names = f"{stem}_int8", f"{stem}_scale"
     if names[0] not in packed:
         quantized, scales = quantize_blocks(rows)

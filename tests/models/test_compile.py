@@ -140,6 +140,20 @@ def test_lookups_give_the_rows_that_training_rounded_to(seed: int) -> None:
     np.testing.assert_array_equal(found.reshape(64, -1), table.weight.detach().numpy())
 
 
+def test_a_matrix_used_both_ways_is_packed_for_each() -> None:
+    """As a weight and as its transpose; square, so that no shape tells them apart."""
+    values = np.random.default_rng(0).normal(size=(BLOCK, BLOCK)).astype(np.float32)
+    model = matmul_of(values)
+    model.graph.node.insert(0, helper.make_node("Gemm", ["x", "w"], ["z"], transB=1))
+    model.graph.node[1].input[0] = "z"
+    quantize_matrices(model)
+    assert [node.op_type for node in model.graph.node] == ["MatMulNBits"] * 2
+    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    x = np.eye(BLOCK, dtype=np.float32)
+    (found,) = session.run(None, {"x": x})
+    assert cosines(found, x @ values.T @ values).min() > 0.999
+
+
 def small() -> Any:
     return matmul_of(np.ones((BLOCK, 2), np.float32))
 
@@ -303,6 +317,16 @@ def test_too_few_photos(tiny: Path, photos: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidModel, match=f"{PHOTOS - 1} photos: calibration needs {PHOTOS}"):
         compile_served(tiny, tmp_path / "out", "int8", few)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_without_pictures(tiny: Path, tmp_path: Path) -> None:
+    """Said, for without photos convolutions would stay in float."""
+    (tmp_path / "empty").mkdir()
+    out = tmp_path / "out"
+    arguments = [str(tiny), f"--out={out}", "--precision=int8", f"--photos={tmp_path / 'empty'}"]
+    result = CliRunner().invoke(compile_command, arguments)
+    assert "empty: no pictures (.jpeg, .jpg, .png, .webp)" in str(result.exception)
+    assert not out.exists()
 
 
 def test_a_photo_that_is_none(tiny: Path, photos: Path, tmp_path: Path) -> None:
