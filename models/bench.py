@@ -54,7 +54,7 @@ def run(
     columns = [{"size MB": size_mb(f, m)} for f, m in zip(folders, manifests, strict=True)]
     for column, folder in zip(columns, folders, strict=True):
         column |= in_new_process(folder, threads)
-    quality = [evaluate(_open(f, "joint", threads), data) if data else {} for f in folders]
+    quality = [_quality(f, m, threads, data) for f, m in zip(folders, manifests, strict=True)]
     for line in (machine(threads), "", *table(folders, columns, quality)):
         say(line)
     if save:
@@ -65,6 +65,16 @@ def run(
 def size_mb(folder: Path, manifest: Manifest) -> float:
     """What the folder's files take on disk."""
     return round(sum((folder / name).stat().st_size for name in manifest.files) / 1e6, 1)
+
+
+def _quality(
+    folder: Path, manifest: Manifest, threads: int, data: Path | None
+) -> dict[str, Figure]:
+    """Figures on held-out products; none of a model that embeds texts alone."""
+    if data is None or "joint" not in manifest.spaces:
+        return {}
+    encoder = _open(folder, "joint", threads)
+    return evaluate(encoder, data) if {"text", "image"} <= {*encoder.info.modalities} else {}
 
 
 def in_new_process(folder: Path, threads: int) -> dict[str, float]:
@@ -157,15 +167,17 @@ def table(
     for name in dict.fromkeys(name for column in columns for name in column):
         cells = [f"{column[name]:g}" if name in column else "–" for column in columns]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    for name in quality[0]:
-        first = quality[0][name].value
-        cells = [_cell(figures[name], first, i > 0) for i, figures in enumerate(quality)]
+    for name in dict.fromkeys(name for figures in quality for name in figures):
+        first = quality[0].get(name)
+        cells = [_cell(each.get(name), first if i else None) for i, each in enumerate(quality)]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
 
 
-def _cell(figure: Figure, first: float, compared: bool) -> str:
-    change = f", {(figure.value - first) / first:+.1%}" if compared and first else ""
+def _cell(figure: Figure | None, first: Figure | None) -> str:
+    if figure is None:
+        return "–"
+    change = f", {(figure.value - first.value) / first.value:+.1%}" if first and first.value else ""
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f}){change}"
 
 

@@ -65,11 +65,15 @@ def test_texts_have_the_length_that_is_measured(tiny: Path) -> None:
 
 
 def test_losses_are_relative_to_the_first() -> None:
-    quality = [{"R@1": Figure(0.5, 0.4, 0.6, 9)}, {"R@1": Figure(0.49, 0.39, 0.59, 9)}]
-    lines = table([Path("a"), Path("b")], [{"size MB": 2.0}, {}], quality)
+    """And a model of texts alone has no figures of photos."""
+    quality = [{"R@1": Figure(0.5, 0.4, 0.6, 9)}, {"R@1": Figure(0.49, 0.39, 0.59, 9)}, {}]
+    lines = table([Path("a"), Path("b"), Path("c")], [{"size MB": 2.0}, {}, {}], quality)
     assert lines == [
-        "| | a | b |",
-        "|---|---|---|",
-        "| size MB | 2 | – |",
-        "| R@1 | 0.500 (0.400 to 0.600) | 0.490 (0.390 to 0.590), -2.0% |",
+        "| | a | b | c |",
+        "|---|---|---|---|",
+        "| size MB | 2 | – | – |",
+        "| R@1 | 0.500 (0.400 to 0.600) | 0.490 (0.390 to 0.590), -2.0% | – |",
+    ]
+    assert table([Path("c"), Path("a")], [{}, {}], [{}, quality[0]])[2:] == [
+        "| R@1 | – | 0.500 (0.400 to 0.600) |"
     ]
