@@ -66,6 +66,12 @@ def test_every_decision_is_listed() -> None:
     assert decisions == sorted(re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", index))
 
 
+def test_every_module_of_models_is_listed() -> None:
+    section = page("docs/models.md").split("## Where it is in `models/`")[1].split("\n## ")[0]
+    modules = {path.stem for path in (ROOT / "models").glob("*.py")} - {"__init__"}
+    assert set(re.findall(r"`(\w+)`", section)) == modules
+
+
 def test_ci_runs_the_readmes_test_command() -> None:
     commands = code_blocks(page("README.md"), "sh")
     assert commands[0].rstrip().endswith("entrepot demo")
