@@ -43,6 +43,7 @@ def train(data: Path, work: Path, out: Path, epochs: int | None) -> None:
     """Train the product CLIP. Run again after an interruption, it goes on from its last
     checkpoint in the work folder."""
     training, towers = heavy("training"), heavy("towers")
+    out.parent.mkdir(parents=True, exist_ok=True)  # what fails should fail before the training
     recipe = training.Recipe() if epochs is None else training.Recipe(epochs=epochs)
     model, _ = training.train(data, work, recipe, click.echo)
     towers.save_checkpoint(model, out)
@@ -51,7 +52,9 @@ def train(data: Path, work: Path, out: Path, epochs: int | None) -> None:
 @models.command()
 @data_option
 @work_option
-@click.option("--epochs", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option(
+    "--epochs", type=click.IntRange(min=1), default=3, show_default=True, help="Of each variant."
+)
 def ablate(data: Path, work: Path, epochs: int) -> None:
     """Compare towers, resolutions and recipes on the development split (a part of training);
     first, what the image tower finds before any training."""

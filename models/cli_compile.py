@@ -17,9 +17,18 @@ EITHER = click.Path(path_type=Path)
 @click.command("compile")
 @click.argument("model", type=FOLDER)
 @click.option("--out", type=FOLDER, help="Folder to write the variant to; not with TensorRT.")
-@click.option("--precision", type=click.Choice(["int8", "fp16", "bf16", "fp32"]), required=True)
 @click.option(
-    "--runtime", type=click.Choice(["onnx", "tensorrt"]), default="onnx", show_default=True
+    "--precision",
+    type=click.Choice(["int8", "fp16", "bf16", "fp32"]),
+    required=True,
+    help="bf16 for tensorrt alone, int8 for onnx alone.",
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(["onnx", "tensorrt"]),
+    default="onnx",
+    show_default=True,
+    help="What will run it.",
 )
 @click.option("--photos", type=FOLDER, help="Pictures of products, to calibrate int8 with.")
 @click.option("--data", type=FOLDER, help="Training data: calibrate with its training photos.")
@@ -40,6 +49,10 @@ def compile_command(
     if (runtime, precision) in (("onnx", "bf16"), ("tensorrt", "int8")):
         raise click.UsageError(f"{runtime} has no {precision}")
     if runtime == "tensorrt":
+        if out or photos or data:
+            raise click.UsageError(
+                "--out, --photos and --data are for onnx: engines are written into MODEL"
+            )
         compile_tensorrt(model, precision)
         return
     if out is None:
@@ -64,7 +77,9 @@ def compile_command(
     required=True,
     help="The served folder, or the product CLIP checkpoint, that MODEL was made from.",
 )
-@click.option("--cosine", type=click.FloatRange(0, 1), help="Mean cosine it must reach.")
+@click.option(
+    "--cosine", type=click.FloatRange(0, 1), help="Mean cosine it must reach.  [default: 0.995]"
+)
 @click.option("--data", type=FOLDER, help="Training data: compare a retrieval figure too.")
 def check(model: Path, against: Path, cosine: float | None, data: Path | None) -> None:
     """Compare the embeddings of the served folder MODEL with those it was made from, and alone
@@ -80,7 +95,13 @@ def check(model: Path, against: Path, cosine: float | None, data: Path | None) -
 
 @click.command()
 @click.argument("folders", metavar="MODEL...", type=FOLDER, nargs=-1, required=True)
-@click.option("--threads", type=click.IntRange(1, 64), default=2, show_default=True)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="Threads of ONNX Runtime: as many as you serve with.",
+)
 @click.option("--data", type=FOLDER, help="Training data: measure retrieval too (minutes).")
 @click.option("--save", is_flag=True, help="Write the speeds to the manifests.")
 def bench(folders: tuple[Path, ...], threads: int, data: Path | None, save: bool) -> None:

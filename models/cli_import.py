@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from engine import EntrepotError
 from engine.manifest import load_manifest
 
 from .lazy import heavy
@@ -32,11 +31,7 @@ def import_command(source: str, out: Path, **options: str | None) -> None:
     ORG/REPO (BERT and its kin). What is served is compared with torch first.
     """
     importing = heavy("importing")
-    try:
-        found = importing.import_model(source, out, importing.ImportOptions(**options))
-    except EntrepotError as error:
-        raise click.ClickException(str(error)) from error
-    for parity in found:
+    for parity in importing.import_model(source, out, importing.ImportOptions(**options)):
         click.echo(str(parity))
     for space in load_manifest(out).spaces:
-        click.echo(f'plugin = "onnx"  options = {{ model = "{out}", space = "{space}" }}')
+        click.echo(f'plugin = "onnx"\noptions = {{ model = "{out}", space = "{space}" }}')

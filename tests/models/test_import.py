@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import socket
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -200,10 +201,12 @@ def test_the_command(bert: tuple[Path, Path], tmp_path: Path, fast: None) -> Non
     assert result.exit_code == 0, result.output
     assert "texts: torch, served alone" in result.output
     assert result.output.count("worst ≥ 0.9999") == 2
-    assert 'out", space = "sentence" }' in result.output
+    (shown,) = re.findall(r"^plugin = .*\noptions = .*$", result.output, re.MULTILINE)
+    options = {"model": str(tmp_path / "out"), "space": "sentence"}
+    assert tomllib.loads(shown) == {"plugin": "onnx", "options": options}
     again = CliRunner().invoke(commands, arguments)
-    assert again.exit_code == 1
-    assert "name another folder" in again.output
+    assert isinstance(again.exception, InvalidModel)
+    assert "name another folder" in str(again.exception)
 
 
 @pytest.fixture

@@ -259,6 +259,8 @@ def test_compile_with_the_runtime_tensorrt_is_the_same(
     assert calls == [(folder, "bf16")]
     refused = CliRunner().invoke(commands, [*arguments[:-1], "int8"])
     assert (refused.exit_code, "tensorrt has no int8" in refused.output) == (2, True)
+    elsewhere = CliRunner().invoke(commands, [*arguments, "--out", "there"])
+    assert (elsewhere.exit_code, "written into MODEL" in elsewhere.output) == (2, True)
 
 
 def test_a_report_is_judged_by_its_worst_row_and_figure() -> None:
