@@ -32,10 +32,11 @@ import onnxruntime
 import torch
 
 from engine import EntrepotError, Manifest, NoAccelerator, load_manifest, read_compiled
+from engine.compiled import Library
 from models.half_precision import Precision, in_precision
 from models.plain_graph import plain
 from models.tensorrt_build import Wanted, build_engines
-from models.tensorrt_library import Library, import_library
+from models.tensorrt_library import import_library
 from models.towers import ImageGraph, TextGraph, build_clip, load_checkpoint
 from plugins.cuda_device import Cuda
 from plugins.tensorrt_runtime import TensorrtEngine
@@ -54,11 +55,12 @@ DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def cases(manifest: Manifest) -> dict[str, tuple[str, Rows]]:
-    """By column: the tower and its input."""
+    """By column: the tower and its input. Texts of a fixed length have that one only."""
     rng = np.random.default_rng(0)
     found: dict[str, tuple[str, Rows]] = {}
-    for batch in BATCHES:
-        for length in LENGTHS if manifest.text else ():
+    fixed = manifest.text.pad_to if manifest.text else 0
+    for batch in BATCHES if manifest.text else ():
+        for length in (fixed,) if fixed else LENGTHS:
             found[f"text {batch} × {length}"] = "text", rng.integers(1, 100, (batch, length))
     for batch in BATCHES if manifest.image else ():
         assert manifest.image is not None

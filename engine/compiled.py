@@ -7,6 +7,7 @@ fingerprint, and whoever cannot use it serves the graph itself.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Literal
 
@@ -16,13 +17,13 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from .errors import InvalidModel
-from .manifest import file_digest
 
 FORMAT = 1
 FOLDER = "engines"
 FILE_NAME = "engines.json"
 
 Shape = tuple[int, ...]
+Library = Literal["tensorrt_rtx", "tensorrt"]
 
 LOSS = 0.001
 """How much further an engine's rows may be from the served graph's than compiling makes them."""
@@ -85,7 +86,7 @@ class CompiledGraph(Struct, frozen=True):
     graph_sha256: str
     file: str
     sha256: str
-    library: str
+    library: Library
     version: str
     capabilities: tuple[str, ...]
     precision: str
@@ -181,8 +182,9 @@ def read_compiled(folder: Path, compiled: CompiledGraph) -> bytes:
     """
     path = folder / FOLDER / compiled.file
     try:
-        if file_digest(path) == compiled.sha256:
-            return path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise InvalidModel(f"{path}: {error.strerror}: compile again") from error
-    raise InvalidModel(f"{path}: the engine file is damaged: compile again")
+    if hashlib.sha256(data).hexdigest() != compiled.sha256:
+        raise InvalidModel(f"{path}: the engine file is damaged: compile again")
+    return data

@@ -17,13 +17,12 @@ import onnxruntime
 from msgspec import Struct
 
 from engine import CompiledGraph, InvalidModel, Profile, agreement
-from engine.compiled import FOLDER, load_compiled, save_compiled
+from engine.compiled import FOLDER, Library, load_compiled, save_compiled
 from engine.manifest import Manifest, file_digest, load_manifest
 
 from .half_precision import Precision, in_precision
 from .plain_graph import plain
 from .tensorrt_library import (
-    Library,
     compile_graph,
     described,
     import_library,
@@ -141,6 +140,8 @@ def _build_tower(trt: Any, folder: Path, file: str, manifest: Manifest, wanted: 
     for old in replaced:
         if old.file != name:
             (folder / FOLDER / old.file).unlink(missing_ok=True)
+            for kernels in (folder / FOLDER).glob(f"{old.key}-*.kernels"):
+                kernels.unlink()
     return Built(engine, cached=False)
 
 

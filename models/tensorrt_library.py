@@ -11,18 +11,17 @@ import importlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper
 
 from engine import InvalidModel, InvalidSettings, NoAccelerator, Profile
-from engine.compiled import Tensor
+from engine.compiled import Library, Tensor
 
 log = logging.getLogger(__name__)
 
-Library = Literal["tensorrt_rtx", "tensorrt"]
 LIBRARIES: tuple[Library, ...] = ("tensorrt_rtx", "tensorrt")
 PACKAGES = {
     "tensorrt_rtx": "pip install 'entrepot[tensorrt]'",

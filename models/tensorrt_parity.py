@@ -36,7 +36,7 @@ def report(
     on_engines: OpenEncoder | None = None,
 ) -> list[CompiledGraph]:
     """Compare the engines under ``keys`` and write what came out to ``engines.json``; an engine
-    that failed is not served.
+    that failed is not served. An earlier verdict stays where none can be had now.
 
     ``against`` is a checkpoint (torch) or a served folder (ONNX Runtime), by default ``folder``
     itself; ``data`` the training data, for photos of products and the retrieval figure.
@@ -47,8 +47,9 @@ def report(
     engines = {engine.key: engine for engine in load_compiled(folder)}
     open_encoder = on_engines or _on_engines
     for key in keys:
-        found = _compared(folder, engines[key], against, data, open_encoder)
-        engines[key] = msgspec.structs.replace(engines[key], parity=found)
+        before, found = engines[key], _compared(folder, engines[key], against, data, open_encoder)
+        if found.status != "not run" or before.parity.status == "not run":
+            engines[key] = msgspec.structs.replace(before, parity=found)
     save_compiled(folder, tuple(engines.values()))
     return [engines[key] for key in keys]
 

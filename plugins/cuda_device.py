@@ -7,6 +7,7 @@ import importlib
 import math
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -91,9 +92,10 @@ class Buffer:
 
     def __init__(self, cuda: Cuda, size: int) -> None:
         self.host = int(cuda.call("cudaHostAlloc", size, 0))
+        weakref.finalize(self, _free, cuda, "cudaFreeHost", self.host).atexit = False
         self.device = int(cuda.call("cudaMalloc", size))
+        weakref.finalize(self, _free, cuda, "cudaFree", self.device).atexit = False
         self._bytes = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(self.host))
-        weakref.finalize(self, _free, cuda, self.host, self.device).atexit = False
 
     def view(self, dtype: npt.DTypeLike, shape: Shape) -> Array:
         """The first bytes of the host side, as an array that shares them."""
@@ -101,6 +103,6 @@ class Buffer:
         return self._bytes[:size].view(dtype).reshape(shape)
 
 
-def _free(cuda: Cuda, host: int, device: int) -> None:
-    cuda.call("cudaFreeHost", host)
-    cuda.call("cudaFree", device)
+def _free(cuda: Cuda, function: str, address: int) -> None:
+    with suppress(EncoderError):  # a GPU that is lost has taken its memory along
+        cuda.call(function, address)

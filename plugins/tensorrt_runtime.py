@@ -77,6 +77,7 @@ class TensorrtEngine:
     def __init__(
         self, trt: Any, cuda: Cuda, compiled: CompiledGraph, data: bytes, cache: Path
     ) -> None:
+        self._contexts: list[Any] = []
         self._cuda, self._compiled = cuda, compiled
         self._words = _log_of(trt)
         self._runtime = trt.Runtime(self._words)
@@ -102,6 +103,10 @@ class TensorrtEngine:
         self._contexts = [self._context(i, config) for i in range(len(compiled.profiles))]
         self._graphs: dict[int, Any] = {}
         self._lock = threading.Lock()
+
+    def __del__(self) -> None:
+        # Before the cache of kernels, which TensorRT's binding does not keep for them.
+        self._contexts.clear()
 
     def run(self, rows: Array) -> dict[str, Vectors]:
         """Every output for the input ``rows`` (any number of them), in order."""
@@ -193,19 +198,22 @@ class TensorrtEngine:
     def _check(self, trt: Any) -> None:
         """The engine is the one that ``engines.json`` describes."""
         engine, compiled = self._engine, self._compiled
-        source, count = compiled.input.name, engine.num_optimization_profiles
         found = {
             name: np.dtype(trt.nptype(engine.get_tensor_dtype(name))).name
             for name in map(engine.get_tensor_name, range(engine.num_io_tensors))
         }
-        shapes = [engine.get_tensor_profile_shape(source, i) for i in range(count)] if found else []
-        described = {t.name: t.dtype for t in (compiled.input, *compiled.outputs)}
-        if found != described or [tuple(map(tuple, s)) for s in shapes] != [
-            (p.min, p.opt, p.max) for p in compiled.profiles
-        ]:
+        if (
+            found != {t.name: t.dtype for t in (compiled.input, *compiled.outputs)}
+            or self._profiles() != compiled.profiles
+        ):
             raise CompiledMismatch(
                 f"{compiled.file} is not the engine that engines.json describes: compile again"
             )
+
+    def _profiles(self) -> tuple[Profile, ...]:
+        source, count = self._compiled.input.name, self._engine.num_optimization_profiles
+        shapes = [self._engine.get_tensor_profile_shape(source, i) for i in range(count)]
+        return tuple(Profile(*map(tuple, shape)) for shape in shapes)
 
 
 def _log_of(trt: Any) -> Any:

@@ -62,6 +62,7 @@ def test_nothing_compiled(tmp_path: Path) -> None:
         (lambda text: text[:-9], "remove engines/ and compile again"),
         (lambda text: text.replace('"format": 1', '"format": 2'), "newer than this Entrepot reads"),
         (lambda text: text.replace("text.engine", "../text.engine"), "outside the folder"),
+        (lambda text: text.replace("tensorrt_rtx", "pickle"), "Invalid enum value 'pickle'"),
     ],
 )
 def test_a_bad_description(folder: Path, change: object, complaint: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from benchmarks import gpu
 from engine.manifest import load_manifest
@@ -28,6 +29,13 @@ def test_every_tower_batch_and_length_is_asked() -> None:
         *((1, 3), (32, 3)),
     ]
     assert {rows.dtype for tower, rows in inputs.values() if tower == "text"} == {np.dtype("int64")}
+
+
+def test_texts_of_a_fixed_length_are_asked_at_that() -> None:
+    manifest = load_manifest(SHIPPED)
+    assert manifest.text
+    fixed = replace(manifest, text=replace(manifest.text, pad_to=64), image=None)
+    assert list(gpu.cases(fixed)) == ["text 1 × 64", "text 32 × 64"]
 
 
 def test_one_runtime_that_fails_leaves_the_others() -> None:

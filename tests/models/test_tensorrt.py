@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import numpy as np
@@ -26,7 +27,7 @@ from engine import (
     Profile,
     load_compiled,
 )
-from engine.compiled import FOLDER
+from engine.compiled import FOLDER, CompiledParity, save_compiled
 from engine.encoders import fallback_of
 from engine.manifest import load_manifest
 from models import tensorrt_build
@@ -36,7 +37,7 @@ from models.half_precision import in_precision
 from models.plain_graph import plain
 from models.tensorrt_build import Wanted, build_engines, engine_key, profiles_of
 from models.tensorrt_library import compile_graph, import_library
-from models.tensorrt_parity import judged
+from models.tensorrt_parity import judged, report
 from plugins.onnx_encoder import WEIGHTS
 
 WANTED = Wanted("tensorrt_rtx", "fp16", ("8.0",))
@@ -136,11 +137,13 @@ def test_a_damaged_engine_is_built_again_and_a_new_one_takes_its_place(
     folder: Path, built: dict[str, CompiledGraph], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = load_compiled(folder)
+    (folder / FOLDER / f"{before[0].key}-8.6.kernels").write_bytes(b"kernels")
     kept = {file: file.read_bytes() for file in (folder / FOLDER).iterdir()}
     monkeypatch.setattr(tensorrt_build, "compile_graph", lambda *arguments: b"an engine")
     (folder / FOLDER / before[1].file).write_bytes(b"damaged")
     try:
         assert [each.cached for each in build_engines(folder, WANTED)] == [True, False]
+        assert len([*(folder / FOLDER).glob("*.kernels")]) == 1
         assert (folder / FOLDER / before[1].file).read_bytes() == b"an engine"
         monkeypatch.setattr(tensorrt_build, "RECIPE", 2)
         again = build_engines(folder, WANTED)
@@ -148,6 +151,7 @@ def test_a_damaged_engine_is_built_again_and_a_new_one_takes_its_place(
         assert load_compiled(folder) == tuple(each.engine for each in again)
         files = {path.name for path in (folder / FOLDER).glob("*.engine")}
         assert files == {each.engine.file for each in again}, "the replaced are removed"
+        assert not [*(folder / FOLDER).glob("*.kernels")], "and what was compiled from them"
     finally:
         for file in (folder / FOLDER).iterdir():
             file.unlink()
@@ -275,6 +279,18 @@ def test_a_report_is_judged_by_its_worst_row_and_figure() -> None:
     )
     assert failed.error == pytest.approx(0.1)
     assert judged(0.999, [(a, a * np.nan)], {}).status == "failed"
+
+
+@pytest.mark.parametrize("status", ["passed", "failed"])
+def test_a_verdict_stays_where_none_can_be_had(
+    status: Literal["passed", "failed"], built: dict[str, CompiledGraph], tmp_path: Path
+) -> None:
+    """Also the encoder refuses a failed engine: that must not make it good to serve."""
+    engine = replace(built["text.onnx"], parity=CompiledParity(status, "judged before"))
+    save_compiled(tmp_path, (engine,))
+    fallen = SimpleNamespace(fallback="TensorRT is off, ONNX Runtime serves: no GPU")
+    assert report(tmp_path, [engine.key], None, None, lambda *_: fallen) == [engine]
+    assert load_compiled(tmp_path) == (engine,)
 
 
 @pytest.mark.gpu

@@ -17,10 +17,12 @@ from math import prod
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from weakref import finalize, ref
 
 import numpy as np
-import onnxruntime
 import pytest
+
+from plugins.onnx_encoder import onnx_session
 
 SUCCESS, FAILURE = 0, 35
 
@@ -133,7 +135,8 @@ class FakeLog:
 
 class FakeTensorrt(ModuleType):
     """``tensorrt_rtx`` or ``tensorrt``. ``refuses`` are its words for every engine, if any;
-    ``off_by`` is added to every output; ``refused_runs`` counts down the runs it refuses."""
+    ``off_by`` is added to every output; ``refused_runs`` counts down the runs it refuses;
+    ``orphans`` tells of each context that went whether its cache of kernels had gone before."""
 
     ILogger = FakeLog
     CudaGraphStrategy = SimpleNamespace(WHOLE_GRAPH_CAPTURE="whole graph")
@@ -147,6 +150,7 @@ class FakeTensorrt(ModuleType):
         self.off_by = 0.0
         self.refused_runs = 0
         self.contexts: list[FakeContext] = []
+        self.orphans: list[bool] = []
 
     def Runtime(self, log: Any) -> Any:  # noqa: N802
         def deserialize_cuda_engine(data: bytes) -> FakeEngine | None:
@@ -163,10 +167,7 @@ class FakeEngine:
 
     def __init__(self, trt: FakeTensorrt, log: Any, plan: dict[str, Any]) -> None:
         self.trt, self.log, self.plan = trt, log, plan
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.add_session_config_entry("session.disable_quant_qdq", "1")
-        self.session = onnxruntime.InferenceSession(plan["graph"], options)
+        self.session: Any = onnx_session(Path(plan["graph"]), threads=1)
         self.inputs = {node.name: node for node in self.session.get_inputs()}
         self.outputs = {node.name: node for node in self.session.get_outputs()}
         self.names = [*self.inputs, *self.outputs]
@@ -181,19 +182,28 @@ class FakeEngine:
         return {"tensor(int64)": "int64", "tensor(float)": "float32"}[kind]
 
     def get_tensor_profile_shape(self, name: str, index: int) -> list[list[int]]:
+        assert name in self.inputs, "TensorRT has no profile of it"
         shapes: list[list[int]] = self.plan["profiles"][index]
         return shapes
 
     def create_runtime_config(self) -> Any:
-        return SimpleNamespace(
-            create_runtime_cache=FakeKernels, set_runtime_cache=lambda kernels: True
-        )
+        config = SimpleNamespace(create_runtime_cache=FakeKernels)
+
+        def set_runtime_cache(kernels: FakeKernels) -> bool:
+            config.kernels = ref(kernels)  # as the binding does: it is not kept for the contexts
+            return True
+
+        config.set_runtime_cache = set_runtime_cache
+        return config
 
     def create_execution_context(self, runtime_config: Any = None) -> FakeContext:
         rtx = self.trt.__name__ == "tensorrt_rtx"
         assert (runtime_config is not None) == rtx
         assert not rtx or runtime_config.cuda_graph_strategy == "whole graph"
         self.trt.contexts.append(FakeContext(self))
+        if rtx:
+            used = runtime_config.kernels
+            finalize(self.trt.contexts[-1], lambda: self.trt.orphans.append(used() is None))
         return self.trt.contexts[-1]
 
 

@@ -18,7 +18,14 @@ import numpy as np
 import pytest
 
 from engine import CompiledGraph, Encoder, InvalidModel, PluginManager, Profile
-from engine.compiled import FILE_NAME, CompiledParity, Tensor, load_compiled, save_compiled
+from engine.compiled import (
+    FILE_NAME,
+    CompiledParity,
+    Library,
+    Tensor,
+    load_compiled,
+    save_compiled,
+)
 from engine.encoders import BatchingEncoder, CachingEncoder, fallback_of
 from engine.manifest import file_digest, load_manifest, save_manifest
 from engine.testing.encoder_contract import EncoderContract, cosines, picture
@@ -49,7 +56,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-def compiled_model(shipped: Path, folder: Path, library: str = "tensorrt_rtx") -> Path:
+def compiled_model(shipped: Path, folder: Path, library: Library = "tensorrt_rtx") -> Path:
     """The shipped model with fake engines of both towers, for compute capability 8.6."""
     shutil.copytree(shipped, folder, copy_function=os.link)
     manifest = load_manifest(shipped)
@@ -180,6 +187,28 @@ def test_device_memory_is_given_back(
     trt.contexts.clear()
     del encoder
     assert not trt.cuda.memory
+    assert trt.orphans == [False] * 6, "contexts go before the kernels that they use"
+
+
+def test_prefixes_and_a_fixed_length_are_the_manifests(
+    shipped: Path, tmp_path: Path, plain: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trt = install(monkeypatch)
+    folder = compiled_model(shipped, tmp_path / "model")
+    manifest = load_manifest(folder)
+    (folder / "manifest.json").unlink()  # a link to the shipped one
+    tower = msgspec.structs.replace(
+        manifest.text, max_tokens=16, pad_to=16, query_prefix="find: ", document_prefix="sold: "
+    )
+    save_manifest(folder, msgspec.structs.replace(manifest, text=tower))
+    encoder = make(folder)
+    for context in trt.contexts:
+        context.runs.clear()
+    rows = encoder.encode_texts(["shoe"], "query"), encoder.encode_texts(["shoe"], "document")
+    expected = plain.encode_texts(["find: shoe", "sold: shoe"], "query")
+    assert cosines(np.concatenate(rows), expected).min() > 0.9999
+    assert cosines(*rows).max() < 0.9999, "the prefixes tell"
+    assert {shape for c in trt.contexts for shape in c.runs} == {(1, 16)}
 
 
 @pytest.fixture
@@ -315,6 +344,10 @@ class TestFallback:
         change(self.folder, profiles=TEXT_PROFILES[:2])
         assert "is not the engine that engines.json describes" in self.reason()
 
+    def test_another_input_than_described(self, trt: FakeTensorrt) -> None:
+        change(self.folder, input=Tensor("tokens", "int64", (-1, -1)))
+        assert "is not the engine that engines.json describes" in self.reason()
+
     def test_a_failed_parity_report(self, trt: FakeTensorrt) -> None:
         change(self.folder, parity=CompiledParity("failed", "cosine 0.9 < 0.999"))
         assert "failed its parity check (cosine 0.9 < 0.999)" in self.reason()
@@ -327,6 +360,7 @@ class TestFallback:
     def test_a_full_gpu(self, trt: FakeTensorrt) -> None:
         trt.cuda.fail = {"cudaMalloc"}
         assert "cudaMalloc: " in self.reason()
+        assert not trt.cuda.memory, "page-locked memory is given back"
 
     def test_an_error_of_the_vendors_own(
         self, trt: FakeTensorrt, monkeypatch: pytest.MonkeyPatch
@@ -342,6 +376,7 @@ def test_a_gpu_lost_while_serving(
     encoder = make(folder)
     assert encoder.fallback == ""
     trt.refused_runs = 10
+    trt.cuda.fail = {"cudaFree", "cudaFreeHost"}
     with caplog.at_level(logging.ERROR):
         for text in ("red shoes", "blue shoes"):
             rows = encoder.encode_texts([text], "query")
