@@ -158,6 +158,12 @@ def save_manifest(folder: Path, manifest: Manifest) -> Manifest:
     return complete
 
 
+def rounds_activations(graph: bytes) -> bool:
+    """Whether an ONNX graph computes in int8 between QuantizeLinear nodes. One that only stores
+    weights in int8 (DequantizeLinear alone) is served with these unpacked to float32."""
+    return b"QuantizeLinear" in graph
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:

@@ -24,8 +24,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "lite0, 128 px": {},
     "lite0, 160 px": {"size": 160},
     "lite2, 128 px": {"trunk": "tf_efficientnet_lite2"},
-    "lite0, 128 px, no memory": {"memory": 0},
-    "lite0, 128 px, titles alone, no memory": {"memory": 0, "kinds": 0.0},
+    "lite0, 128 px, titles alone": {"kinds": 0.0},
     "lite0, 128 px, heads alone": {"tower_lr": 0.0, "text_lr": 0.0},
 }
 

@@ -77,10 +77,13 @@ def export(checkpoint: Path, out: Path, version: str) -> None:
 @models.command()
 @click.argument("model", type=FOLDER)
 @data_option
-def measure(model: Path, data: Path) -> None:
+@click.option("--checkpoint", type=FILE, help="Product CLIP it was made from; see below.")
+def measure(model: Path, data: Path, checkpoint: Path | None) -> None:
     """Print a served model's figures on held-out products and write them to its manifest.
 
-    The noise floor of every space is measured; retrieval, where a space holds photos.
+    The noise floor of every space is measured; retrieval, where a space holds photos. The
+    manifest is written into the checkpoint too, so that what is fine-tuned from that knows its
+    version and noise floors.
     """
     evaluation = heavy("evaluation")
     manifest = load_manifest(model)
@@ -94,7 +97,10 @@ def measure(model: Path, data: Path) -> None:
             quality |= {what: round(figure.value, 4) for what, figure in figures.items()}
             for what, figure in figures.items():
                 click.echo(f"{what:36} {figure}")
-    save_manifest(model, msgspec.structs.replace(manifest, spaces=spaces, quality=quality))
+    made = save_manifest(model, msgspec.structs.replace(manifest, spaces=spaces, quality=quality))
+    if checkpoint is not None:
+        towers = heavy("towers")
+        towers.save_checkpoint(towers.load_checkpoint(checkpoint), checkpoint, made)
 
 
 def _served(folder: Path, space: str) -> Encoder:

@@ -25,9 +25,21 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--from", "checkpoint", type=FILE, required=True, help="Checkpoint to start from.")
 @click.option("--out", type=FOLDER, required=True, help="Served directory to write; a new one.")
 @click.option("--pairs", type=FILE, help="JSON Lines: query, product_id, weight or grade.")
-@click.option("--method", type=click.Choice(["lora", "heads"]), default="lora", show_default=True)
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=10, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--method",
+    type=click.Choice(["lora", "heads"]),
+    default="lora",
+    show_default=True,
+    help="Low-rank terms in the trained layers and the heads, or the heads alone.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=10,
+    show_default=True,
+    help="Reading and training; the figures before and after come on top.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all draws.")
 @click.option("--config", type=FILE, help="Settings file [default: entrepot.toml, if any].")
 @click.pass_context
 def finetune(

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .lora import adapt, merge
-from .objective import contrastive
+from .objective import contrastive, matches
 from .shop_figures import (
     Change,
     Values,
@@ -215,7 +215,7 @@ class _Run:
                 spent = time.monotonic() - started
                 steps = affordable(wanted, step, spent, 60 * self.plan.minutes)
                 if steps < wanted:
-                    report(f"{steps} steps fit in {self.plan.minutes:g} minutes, not {wanted}")
+                    report(f"{steps} steps fit in {self.plan.minutes:.1f} minutes, not {wanted}")
             if step % 20 == 0 or step == steps:
                 report(f"step {step}/{steps}  loss {loss:.3f}")
         self.trained.finish()
@@ -243,11 +243,16 @@ class _Run:
         kinds = [rng.choice(self.data.kinds[products[k]]) for k in described]
         captions, place = np.unique(np.asarray([*names, *kinds]), return_inverse=True)
         texts = F.normalize(self.trained.texts(captions), dim=-1)
-        loss = _contrast(images, texts, place[: self.batch], self.scale)
+        own = [(*self.data.titles[i], *self.data.queries[i][0]) for i in products]
+        rows = torch.from_numpy(place[: self.batch])
+        loss = contrastive(images, texts[rows], matches(own, names), self.scale)
         if len(described) > 1:
-            words = place[self.batch :]
-            chosen = images[torch.from_numpy(described)]
-            loss = loss + self.plan.kinds * _contrast(chosen, texts, words, self.scale)
+            own = [tuple(self.data.kinds[products[k]]) for k in described]
+            chosen, words = images[torch.from_numpy(described)], place[self.batch :]
+            right = matches(own, np.asarray(kinds))
+            loss = loss + self.plan.kinds * contrastive(
+                chosen, texts[torch.from_numpy(words)], right, self.scale
+            )
         old_images = self.before.photos[torch.from_numpy(photos)]
         old_texts = self.before.texts[torch.from_numpy(captions)]
         moved = 2 - (images * old_images).sum(-1).mean() - (texts * old_texts).sum(-1).mean()
@@ -259,11 +264,6 @@ class _Run:
         if len(queries) and rng.random() < 0.5:
             return int(rng.choice(queries, p=chances))
         return int(rng.choice(self.data.titles[product]))
-
-
-def _contrast(images: Tensor, texts: Tensor, place: Rows, scale: Tensor) -> Tensor:
-    captions = torch.from_numpy(place)
-    return contrastive(images, texts[captions], captions, scale)
 
 
 def affordable(wanted: int, done: int, spent: float, seconds: float) -> int:

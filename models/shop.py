@@ -70,7 +70,7 @@ class Tally:
 @dataclass(frozen=True, slots=True)
 class Shop:
     """Products with their photos: ``photos[j]`` is a decoded RGB file of ``products[owner[j]]``.
-    ``digest`` hashes ids, titles and photo bytes."""
+    ``digest`` hashes what is learned from: words and photos."""
 
     products: list[Product]
     photos: list[Path]
@@ -144,7 +144,11 @@ def _decode(
     product: Product, number: int, root: Path, limits: ImageSettings, folder: Path, tally: Tally
 ) -> tuple[list[Path], str]:
     """The kept files of the product's first usable photos, and a digest of all that is used."""
-    digest = hashlib.sha256(f"{product.id}\n{product.title}\n".encode())
+    described = (
+        *(product.id, product.title, product.category, product.brand),
+        *(product.attributes, product.translations, product.group_id),
+    )
+    digest = hashlib.sha256(msgspec.json.encode(described, order="sorted"))
     files: list[Path] = []
     for ref in product.images:
         if len(files) == PHOTOS_PER_PRODUCT:

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from engine import Product
+from engine import InvalidRequest, Product
 
-from .evaluation import Figure, figure
+from .evaluation import Figure, figure, first_ranks
 from .shop import Pairs, Shop
 
 Floats = npt.NDArray[np.float32]
@@ -58,7 +58,11 @@ class Change(Struct, frozen=True):
 
 def hold_out(shop: Shop, pairs: Pairs, seed: int) -> HeldOut:
     """A tenth of the products, at least :data:`MIN_HELD_OUT`, in whole families; a tenth of the
-    queries likewise where there are enough, and those that only held-out products answer."""
+    queries likewise where there are enough, and those that only held-out products answer.
+
+    Raises:
+        InvalidRequest: fewer can be held out, for most products are of a few families.
+    """
     rng = np.random.default_rng((seed, 2))
     products = np.zeros(len(shop.products), dtype=bool)
     groups = families(shop.products)
@@ -67,6 +71,12 @@ def hold_out(shop: Shop, pairs: Pairs, seed: int) -> HeldOut:
         # A family that is a large part of the shop would leave little to train on.
         if products.sum() < goal and len(groups[group]) * 5 <= len(products):
             products[groups[group]] = True
+    if products.sum() < MIN_HELD_OUT:
+        raise InvalidRequest(
+            f"{int(products.sum())} products can be held out, {MIN_HELD_OUT} are needed: most of "
+            "the catalogue shares a few titles or variant families",
+            field="catalogue",
+        )
     place = {product.id: i for i, product in enumerate(shop.products)}
     asked = {q: [place[id] for id in ids if id in place] for q, ids in pairs.queries.items()}
     known = sorted(query for query, answers in asked.items() if answers)
@@ -131,8 +141,7 @@ def photo_values(shop: Shop, held: HeldOut, photos: Floats) -> Values:
 
 
 def _ranks(name: str, scores: Floats, right: Sequence[Flags]) -> Values:
-    best = np.asarray([row[good].max() for row, good in zip(scores, right, strict=True)])
-    ranks = 1.0 + (scores > best[:, None]).sum(axis=1)
+    ranks = first_ranks(scores, np.asarray(right))
     return {f"{name} R@1": ranks <= 1, f"{name} R@10": ranks <= 10, f"{name} MRR": 1.0 / ranks}
 
 
@@ -164,7 +173,7 @@ def refusal(changes: dict[str, Change]) -> str:
     """
     main = main_figure(changes)
     difference = changes[main].difference
-    if difference.value - LIKELY * (difference.value - difference.low) <= 0:
+    if not difference.value - LIKELY * (difference.value - difference.low) > 0:  # NaN too
         return f"{main} is not likely to be better: {changes[main]}"
     worse = [name for name, change in changes.items() if change.difference.high < 0]
     return f"{worse[0]} is worse: {changes[worse[0]]}" if worse else ""

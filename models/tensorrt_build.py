@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from engine import CompiledGraph, InvalidModel, Profile, agreement
 from engine.compiled import FOLDER, Library, load_compiled, save_compiled
-from engine.manifest import Manifest, file_digest, load_manifest
+from engine.manifest import Manifest, file_digest, load_manifest, rounds_activations
 
 from .half_precision import Precision, in_precision
 from .plain_graph import plain
@@ -154,11 +154,8 @@ def engine_key(digest: str, version: str, wanted: Wanted, profiles: Sequence[Pro
 def _agreement(engine: CompiledGraph, served: Path, compiled: onnx.ModelProto) -> float:
     """ONNX Runtime's rows of the served graph against those of its plain form: what a graph
     that rounds activations, as int8 variants do, loses beside any engine."""
-    options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.disable_quant_qdq", "1")  # as it is served
     theirs, ours = (
-        onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        for source in (str(served), compiled.SerializeToString())
+        _as_served(graph) for graph in (served.read_bytes(), compiled.SerializeToString())
     )
     names = [output.name for output in engine.outputs]
     return min(
@@ -169,6 +166,13 @@ def _agreement(engine: CompiledGraph, served: Path, compiled: onnx.ModelProto) -
             strict=True,
         )
     )
+
+
+def _as_served(graph: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    if not rounds_activations(graph):
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def _same_purpose(a: CompiledGraph, b: CompiledGraph) -> bool:

@@ -33,7 +33,7 @@ from .onnx_export import round_to_served
 
 JOINT_DIM = 256
 TRUNK = "tf_efficientnet_lite0"
-IMAGE_SIZE = 192
+IMAGE_SIZE = 160
 """Side of the picture when served; training may use a smaller one."""
 TEXT_FEATURES = 384
 MAX_TOKENS = 128
@@ -175,7 +175,9 @@ def save_checkpoint(model: CustomTextCLIP, path: Path, manifest: Manifest | None
     metadata = {"format": "product-clip/1"}
     if manifest is not None:
         metadata["manifest"] = msgspec.json.encode(manifest).decode()
-    save_file(tensors, path, metadata)
+    partial = path.with_name(f"{path.name}.partial")
+    save_file(tensors, partial, metadata)
+    partial.replace(path)
 
 
 def load_checkpoint(path: Path, trunk: str = TRUNK) -> CustomTextCLIP:

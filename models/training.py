@@ -19,11 +19,10 @@ from torch.nn import functional as F
 
 from .data import Photo, training_photos
 from .features import Halves, TokenStates, embed_captions, embed_photos
-from .objective import Memory, contrastive
+from .objective import contrastive, matches
 from .onnx_export import round_to_served
 from .towers import (
     FROZEN_STAGES,
-    JOINT_DIM,
     TRUNK,
     build_clip,
     image_features,
@@ -45,9 +44,8 @@ GALLERY = 4096
 class Recipe:
     """Hyperparameters; chosen on the development split, see the model card's ablation.
 
-    ``kinds`` weighs the loss on attribute captions against that on titles; ``memory`` is the
-    number of remembered pairs; ``views`` counts the cached views of a photo, each of which is
-    mirrored half of the time.
+    ``kinds`` weighs the loss on attribute captions against that on titles; ``views`` counts the
+    cached views of a photo, each of which is mirrored half of the time.
     """
 
     trunk: str = TRUNK
@@ -56,7 +54,6 @@ class Recipe:
     batch: int = 512
     views: int = 5
     kinds: float = 0.5
-    memory: int = 4096
     tower_lr: float = 4e-4
     text_lr: float = 1.5e-4
     head_lr: float = 1e-3
@@ -99,7 +96,6 @@ class Trainer:
     ) -> None:
         self.model, self.data, self.rows, self.recipe = model, data, rows, recipe
         self.log_scale = nn.Parameter(torch.tensor(float(np.log(1 / recipe.temperature))))
-        self.memory = Memory(recipe.memory, JOINT_DIM) if recipe.memory else None
         self.steps = recipe.epochs * (len(rows) // recipe.batch)
         self.step = 0
         groups = _groups(model, recipe, self.log_scale)
@@ -171,18 +167,13 @@ class Trainer:
 
     def _loss(self, images: Tensor, batch: Rows, rng: np.random.Generator) -> Tensor:
         scale = self.log_scale.exp().clamp(max=100.0)
-        titles = np.asarray([rng.choice(self.data.titles[i]) for i in batch])
-        texts = embed(self.model, self.data.texts, titles)
-        names = torch.from_numpy(titles)
-        loss = contrastive(images, texts, names, scale, self.memory)
-        if self.memory is not None:
-            self.memory.add(images, texts, names)
-        if self.recipe.kinds:
-            kinds = np.asarray([rng.choice(self.data.kinds[i]) for i in batch])
-            words = embed(self.model, self.data.texts, kinds)
-            loss = loss + self.recipe.kinds * contrastive(
-                images, words, torch.from_numpy(kinds), scale
-            )
+        loss = torch.zeros(())
+        for captions, weight in ((self.data.titles, 1.0), (self.data.kinds, self.recipe.kinds)):
+            if weight:
+                own = [captions[i] for i in batch]
+                drawn = np.asarray([rng.choice(row) for row in own])
+                texts = embed(self.model, self.data.texts, drawn)
+                loss = loss + weight * contrastive(images, texts, matches(own, drawn), scale)
         return loss
 
     def _maps(self, batch: Rows, rng: np.random.Generator) -> Tensor:
@@ -206,7 +197,6 @@ class Trainer:
         partial.rename(path)
 
     def _restore(self, path: Path) -> None:
-        """The memory of negatives starts empty again: a few steps refill it."""
         state: dict[str, Any] = torch.load(path, weights_only=True)
         self.step = state["step"]
         for mine, stored in zip(self.trained, state["trained"], strict=True):
@@ -281,8 +271,8 @@ def train(
     everything = load_training_set(model, data, work, recipe)
     kept, held_out = split(everything.photos)
     rows = kept if dev else np.arange(len(everything.photos))
-    digest = hashlib.sha256(f"{recipe} {dev}".encode()).hexdigest()[:12]
-    Trainer(model, everything, rows, recipe).run(work / f"run-{digest}.pt", report)
+    run = hashlib.sha256(f"{recipe} {dev} {everything.photos}".encode()).hexdigest()[:12]
+    Trainer(model, everything, rows, recipe).run(work / f"run-{run}.pt", report)
     figures = dev_figures(model, everything, kept, held_out) if dev else {}
     round_to_served(model)
     return model, figures

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 
 from engine import (
@@ -68,8 +69,11 @@ class EngineSession:
         if engine is not None:
             (rows,) = inputs.values()
             try:
-                found = engine.run(rows)
-                return [found[name] for name in outputs]
+                rows_by_name = engine.run(rows)
+                found = [rows_by_name[name] for name in outputs]
+                if not all(np.isfinite(part).all() for part in found):
+                    raise CompiledMismatch("the engine gave rows that are not finite")
+                return found
             except Exception as error:
                 if self._engine is not None:
                     self._engine, self.trouble = None, _words(error)

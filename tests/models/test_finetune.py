@@ -291,12 +291,24 @@ class TestFigures:
         assert "not likely to be better" in refusal(compare({names[0]: low}, {names[0]: low}))
 
     def test_a_likely_gain_is_enough_and_said_to_be_unproven(self) -> None:
-        """One better, none worse of thirty: 95 % cannot tell it from chance, 80 % can."""
+        """Two better and one worse of thirty: 95 % cannot tell it from chance, 80 % can."""
         before, after = np.full(30, 0.2), np.full(30, 0.2)
         after[:3] = (0.9, 0.9, 0.1)
         changes = compare({"title → photo MRR": before}, {"title → photo MRR": after})
         assert refusal(changes) == ""
         assert not proven(changes)
+
+    @pytest.mark.parametrize("after", [np.nan, 0.5])
+    def test_a_broken_model_finds_nothing(self, after: float) -> None:
+        """All rows alike, or none a number: never better than anything."""
+        held = HeldOut(np.asarray([True, True, True]), [])
+        same = np.full((3, 2), after, np.float32)
+        values = title_values(self.shop, held, same, same)
+        assert values["title → photo R@1"].mean() == 0.0
+
+    def test_no_figure_is_no_gain(self) -> None:
+        none = {"title → photo MRR": np.full(30, np.nan)}
+        assert "not likely to be better" in refusal(compare(none, none))
 
     def test_few_queries_do_not_decide(self) -> None:
         low, high = np.full(30, 0.2), np.full(30, 0.4)

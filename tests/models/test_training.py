@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from models.data import training_photos, validation_ids
 from models.features import embed_captions, embed_photos
-from models.objective import Memory, contrastive
+from models.objective import contrastive, matches
 from models.towers import build_clip, frozen_maps, image_features, trained_state
 from models.training import Recipe, Trainer, dev_figures, embed, load_training_set, split, train
 
@@ -26,7 +26,6 @@ QUICK = Recipe(
     epochs=4,
     batch=16,
     views=2,
-    memory=16,
     head_lr=3e-3,
     drop_path=0.0,
     average=0.5,
@@ -58,7 +57,7 @@ def test_training_lowers_the_loss_and_leaves_the_frozen_parts(data: Path, tmp_pa
     material = load_training_set(model, data, tmp_path, QUICK)
     rows = np.arange(len(material.photos))
     said: list[str] = []
-    trainer = Trainer(model, material, rows, replace(QUICK, epochs=20, memory=0, kinds=0.0))
+    trainer = Trainer(model, material, rows, replace(QUICK, epochs=20, kinds=0.0))
     trainer.run(tmp_path / "run.pt", said.append)
     losses = [float(line.split("loss ")[1].split()[0]) for line in said]
     assert losses[-1] < 0.9 * np.log(QUICK.batch), losses
@@ -70,9 +69,8 @@ def test_training_lowers_the_loss_and_leaves_the_frozen_parts(data: Path, tmp_pa
 
 def test_it_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
     """Stopped after half of the steps and resumed, it ends where it would have ended: batches,
-    rates, moments, dropped paths and mean weights are the same. (Only the memory of negatives,
-    which is off here, starts again.)"""
-    recipe = replace(QUICK, memory=0)
+    rates, moments, dropped paths and mean weights are the same."""
+    recipe = QUICK
     material = load_training_set(build_clip(), data, tmp_path, recipe)
     rows = np.arange(len(material.photos))
 
@@ -98,7 +96,7 @@ def test_chunks_have_the_gradients_of_the_whole_batch(
     """Of one graph over all photos, in which each chunk drops the paths that it drops alone."""
     monkeypatch.setattr("models.training.CHUNK", 4)
     model = build_clip(drop_path=0.5)
-    recipe = replace(QUICK, memory=0)
+    recipe = QUICK
     material = load_training_set(model, data, tmp_path, recipe)
     trainer = Trainer(model, material, np.arange(len(material.photos)), recipe)
     model.visual.trunk.blocks.train()
@@ -185,43 +183,34 @@ def test_captions_keep_their_order_and_know_no_neighbours() -> None:
 
 
 @given(st.integers(2, 8), st.integers(0, 2**16))
-def test_the_loss_without_memory_is_clips(n: int, seed: int) -> None:
+def test_the_loss_of_plain_pairs_is_clips(n: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     x, y = (functional.normalize(torch.randn(n, 4, generator=generator), dim=-1) for _ in range(2))
     logits, target = x @ y.T * 10, torch.arange(n)
     expected = (
         functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
     ) / 2
-    found = contrastive(x, y, torch.arange(n), torch.tensor(10.0))
+    found = contrastive(x, y, torch.eye(n, dtype=torch.bool), torch.tensor(10.0))
     torch.testing.assert_close(found, expected)
 
 
 def test_equal_captions_are_matches() -> None:
     """Two photos of one caption: either is right, so exact embeddings cost ln 2 at most."""
     x = functional.normalize(torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), dim=-1)
-    found = contrastive(x, x, torch.tensor([5, 5, 7]), torch.tensor(100.0))
+    right = matches([[5], [5], [7]], np.asarray([5, 5, 7]))
+    found = contrastive(x, x, right, torch.tensor(100.0))
     assert float(found) == pytest.approx(2 / 3 * np.log(2), abs=1e-3)
 
 
-def test_remembered_pairs_are_candidates_too() -> None:
-    """By hand: the second remembered pair has the second caption of the batch."""
-    generator = torch.Generator().manual_seed(0)
-    rows = functional.normalize(torch.randn(10, 4, generator=generator), dim=-1)
-    x, y, memory = rows[:2], rows[2:4], Memory(3, 4)
-    memory.add(rows[4:7], rows[7:10], torch.tensor([2, 1, 3]))
-    expected = 0.0
-    for asked, own, old in ((x, y, memory.texts), (y, x, memory.images)):
-        chances = functional.softmax(10 * asked @ torch.cat([own, old]).T, dim=1).log()
-        expected -= (chances[0, 0] + (chances[1, 1] + chances[1, 3]) / 2) / 4
-    found = contrastive(x, y, torch.arange(2), torch.tensor(10.0), memory)
-    torch.testing.assert_close(found, expected)
-
-
-def test_memory_keeps_the_newest_without_gradients() -> None:
-    memory = Memory(3, 2)
-    x = torch.ones(2, 2, requires_grad=True)
-    memory.add(x, x * 2, torch.tensor([1, 2]))
-    memory.add(x * 3, x * 4, torch.tensor([3, 4]))
-    assert memory.captions.tolist() == [3, 4, 1]
-    assert memory.images[:, 0].tolist() == [3.0, 3.0, 1.0]
-    assert not memory.texts.requires_grad
+def test_a_caption_drawn_for_another_photo_can_be_right() -> None:
+    """Photo 0 is a "red shoe" (1) and a "men's shoe" (2), photo 1 a men's shoe alone."""
+    right = matches([[1, 2], [2], [3]], np.asarray([1, 2, 3]))
+    assert right.tolist() == [[True, True, False], [False, True, False], [False, False, True]]
+    x = torch.eye(3)
+    logits = x * 2.0
+    rows = -functional.log_softmax(logits, dim=1)
+    columns = -functional.log_softmax(logits.T, dim=1)
+    to_texts = (rows[0, :2].mean() + rows[1, 1] + rows[2, 2]) / 3
+    to_images = (columns[0, 0] + columns[1, :2].mean() + columns[2, 2]) / 3
+    found = contrastive(x, x, right, torch.tensor(2.0))
+    torch.testing.assert_close(found, (to_texts + to_images) / 2)

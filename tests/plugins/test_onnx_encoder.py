@@ -57,17 +57,18 @@ def test_the_shipped_model_is_complete() -> None:
 
 
 def test_golden_texts(shipped_joint: Encoder, shipped_sentence: Encoder, golden: Path) -> None:
-    """The very vectors of the release, so that an index outlives an upgrade of the runtime."""
+    """The vectors of the release, so that an index outlives an upgrade of the runtime and a move
+    to another processor, whose int8 kernels may round activations differently."""
     stored = np.load(golden)
     texts = [str(text) for text in stored["texts"]]
     for encoder, name in ((shipped_joint, "joint"), (shipped_sentence, "sentence")):
-        np.testing.assert_allclose(encoder.encode_texts(texts, "query"), stored[name], atol=1e-3)
+        assert cosines(encoder.encode_texts(texts, "query"), stored[name]).min() > 0.999
 
 
 def test_golden_images(shipped_joint: Encoder, golden: Path) -> None:
     stored = np.load(golden)
     images = [picture((96, 128), seed=seed) for seed in range(len(stored["images"]))]
-    np.testing.assert_allclose(shipped_joint.encode_images(images), stored["images"], atol=1e-3)
+    assert cosines(shipped_joint.encode_images(images), stored["images"]).min() > 0.999
 
 
 @pytest.fixture
