@@ -35,7 +35,7 @@ from .errors import (
 from .filters import Filter, Range, Terms
 from .hookspecs import API_VERSION, NoOptions, Register, hookimpl
 from .manager import PluginManager, PluginStatus
-from .manifest import ImageTower, Manifest, TextTower, load_manifest
+from .manifest import ImageTower, Manifest, TextTower, load_manifest, rounds_activations
 from .preprocess import pixels
 from .protocols import (
     Arranger,
@@ -161,4 +161,5 @@ __all__ = [
     "load_settings",
     "pixels",
     "read_compiled",
+    "rounds_activations",
 ]

@@ -142,7 +142,11 @@ def photo_values(shop: Shop, held: HeldOut, photos: Floats) -> Values:
 
 def _ranks(name: str, scores: Floats, right: Sequence[Flags]) -> Values:
     ranks = first_ranks(scores, np.asarray(right))
-    return {f"{name} R@1": ranks <= 1, f"{name} R@10": ranks <= 10, f"{name} MRR": 1.0 / ranks}
+    return {
+        f"{name} R@1": (ranks <= 1).astype(np.float64),
+        f"{name} R@10": (ranks <= 10).astype(np.float64),
+        f"{name} MRR": 1.0 / ranks,
+    }
 
 
 def compare(before: Values, after: Values) -> dict[str, Change]:

@@ -34,8 +34,8 @@ from engine import (
     hookimpl,
     load_manifest,
     pixels,
+    rounds_activations,
 )
-from engine.manifest import rounds_activations
 
 WEIGHTS = Path(__file__).parent / "weights"
 TOKEN_BUDGET = 4096

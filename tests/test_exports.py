@@ -23,7 +23,7 @@ PUBLIC = {
     "plugins": [
         *("API_VERSION", "NoOptions", "Register", "hookimpl"),
         *("Encoder", "EncoderInfo", "Role", "Vectors"),
-        *("Manifest", "TextTower", "ImageTower", "load_manifest", "pixels"),
+        *("Manifest", "TextTower", "ImageTower", "load_manifest", "pixels", "rounds_activations"),
         *("CompiledGraph", "Profile", "agreement", "load_compiled", "read_compiled"),
         *("VectorStore", "VectorStores", "GenerationSpec", "Point", "LaneQuery", "Scored"),
         *("Filter", "Range", "Terms", "FieldKind", "IndexSchema"),

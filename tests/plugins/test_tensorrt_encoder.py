@@ -267,6 +267,7 @@ def falls_back(folder: Path, plain: Encoder, caplog: pytest.LogCaptureFixture) -
 class TestFallback:
     @pytest.fixture(autouse=True)
     def _parts(self, plain: Encoder, caplog: pytest.LogCaptureFixture, folder: Path) -> None:
+        caplog.set_level(logging.INFO)
         self.plain, self.caplog, self.folder = plain, caplog, folder
 
     def reason(self) -> str:
