@@ -12,7 +12,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache, partial
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,10 +21,10 @@ import numpy as np
 from PIL import Image
 from tokenizers import Tokenizer
 
-from engine import Encoder, PluginManager, load_manifest
+from engine import Encoder, load_manifest
 from engine.manifest import Manifest, save_manifest
 
-from .evaluation import Figure, evaluate
+from .evaluation import Figure, evaluate, plugins, served_encoder
 
 LENGTHS = (8, 16, 32)
 """Tokens of a query; titles have 8 to 16."""
@@ -73,7 +73,7 @@ def _quality(
     """Figures on held-out products; none of a model that embeds texts alone."""
     if data is None or "joint" not in manifest.spaces:
         return {}
-    encoder = _open(folder, "joint", threads)
+    encoder = served_encoder(folder, "joint", threads)
     return evaluate(encoder, data) if {"text", "image"} <= {*encoder.info.modalities} else {}
 
 
@@ -87,9 +87,9 @@ def in_new_process(folder: Path, threads: int) -> dict[str, float]:
 def speeds(folder: Path, threads: int) -> dict[str, float]:
     """Load time, memory and latencies of one folder, by name; call it in a new process."""
     manifest = load_manifest(folder)
-    _plugins()  # imports ONNX Runtime, which is not the model's time
+    plugins()  # imports ONNX Runtime, which is not the model's time
     before, start = _resident_mb(), time.perf_counter()
-    encoders = [_open(folder, space, threads) for space in manifest.spaces]
+    encoders = [served_encoder(folder, space, threads) for space in manifest.spaces]
     found = {"load ms": (time.perf_counter() - start) * 1000.0}
     found["memory when loaded MB"] = _resident_mb() - before
     texts = next((e for e in encoders if "text" in e.info.modalities), None)
@@ -208,14 +208,3 @@ def _resident_mb() -> float:
     except OSError:
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _open(folder: Path, space: str, threads: int) -> Encoder:
-    options = {"model": str(folder.resolve()), "space": space, "threads": threads}
-    encoder: Encoder = _plugins().create("encoders", "onnx", options)
-    return encoder
-
-
-@cache
-def _plugins() -> PluginManager:
-    return PluginManager()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from engine import Encoder, InvalidModel, Manifest, PluginManager, Role, Vectors, load_manifest
+from engine import Encoder, InvalidModel, Manifest, Role, Vectors, load_manifest
 
 from .data import rows, validation_ids
-from .evaluation import embed_files, open_rgb
+from .evaluation import embed_files, open_rgb, served_encoder
 from .features import preprocess, token_ids
 from .parity import VARIANT, Loss, Parity, against
 from .towers import ImageGraph, TextGraph, load_checkpoint
@@ -42,8 +41,8 @@ def report(
     texts, images = samples(data)
     for space, other in expected.items():
         bound = VARIANT if cosine is None else cosine
-        yield from against(space, other, served(folder, space), texts, images, bound)
-    joint = served(folder, "joint") if "joint" in expected else None
+        yield from against(space, other, served_encoder(folder, space), texts, images, bound)
+    joint = served_encoder(folder, "joint") if "joint" in expected else None
     if data is not None and joint is not None and {"text", "image"} <= {*joint.info.modalities}:
         before, after = recall(expected["joint"], data), recall(joint, data)
         yield Loss("titles to photos among them: R@10", before, after)
@@ -52,7 +51,7 @@ def report(
 def references(path: Path, manifest: Manifest) -> dict[str, Encoder]:
     """An encoder for each space of ``manifest``: of a served folder, or a checkpoint on torch."""
     if path.is_dir():
-        return {space: served(path, space) for space in manifest.spaces}
+        return {space: served_encoder(path, space) for space in manifest.spaces}
     if set(manifest.spaces) - {"joint", "sentence"} or not (manifest.text and manifest.image):
         raise InvalidModel(
             f"{path} is not a folder, and {manifest.name} is not of the product CLIP's form: "
@@ -61,18 +60,6 @@ def references(path: Path, manifest: Manifest) -> dict[str, Encoder]:
     model = load_checkpoint(path)
     text, image = TextGraph(model).eval(), ImageGraph(model).eval()
     return {space: _Torch(text, image, space, manifest) for space in manifest.spaces}
-
-
-def served(folder: Path, space: str) -> Encoder:
-    """A space of a served folder on ONNX Runtime."""
-    options = {"model": str(folder.resolve()), "space": space}
-    encoder: Encoder = _plugins().create("encoders", "onnx", options)
-    return encoder
-
-
-@cache
-def _plugins() -> PluginManager:
-    return PluginManager()
 
 
 def samples(data: Path | None) -> tuple[list[str], list[Image.Image]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from engine import Encoder, PluginManager, Register, hookimpl
+from engine import Register, hookimpl
 from engine.manifest import load_manifest, save_manifest
 
 from .cli_compile import bench, check, compile_command
@@ -89,7 +89,7 @@ def measure(model: Path, data: Path, checkpoint: Path | None) -> None:
     manifest = load_manifest(model)
     spaces, quality = dict(manifest.spaces), dict(manifest.quality)
     for name, space in manifest.spaces.items():
-        encoder = _served(model, name)
+        encoder = evaluation.served_encoder(model, name)
         floors = evaluation.noise_floors(encoder, data)
         spaces[name] = msgspec.structs.replace(space, min_score=floors)
         if "image" in encoder.info.modalities:
@@ -101,11 +101,6 @@ def measure(model: Path, data: Path, checkpoint: Path | None) -> None:
     if checkpoint is not None:
         towers = heavy("towers")
         towers.save_checkpoint(towers.load_checkpoint(checkpoint), checkpoint, made)
-
-
-def _served(folder: Path, space: str) -> Encoder:
-    options = {"model": str(folder.resolve()), "space": space}
-    return PluginManager().create("encoders", "onnx", options)
 
 
 for command in (import_command, compile_command, tensorrt_command, check, bench, finetune):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from msgspec import Struct
 from PIL import Image
 
-from engine import Encoder
+from engine import Encoder, PluginManager
 
 from .data import Row, rows, validation_ids
 
@@ -52,6 +53,19 @@ def figure(values: Sequence[float] | npt.NDArray[np.generic], seed: int = 0) -> 
     means = [rng.choice(array, len(array)).mean() for _ in range(RESAMPLES)]
     low, high = np.percentile(means, [2.5, 97.5])
     return Figure(float(array.mean()), float(low), float(high), len(array))
+
+
+def served_encoder(folder: Path, space: str, threads: int = 2) -> Encoder:
+    """A space of a served folder, on ONNX Runtime."""
+    options = {"model": str(folder.resolve()), "space": space, "threads": threads}
+    encoder: Encoder = plugins().create("encoders", "onnx", options)
+    return encoder
+
+
+@cache
+def plugins() -> PluginManager:
+    """The plugins without any settings; loading them imports ONNX Runtime."""
+    return PluginManager()
 
 
 def evaluate(encoder: Encoder, data: Path) -> dict[str, Figure]:

@@ -55,6 +55,11 @@ def embed_photos(
     return np.load(file, mmap_mode="r")
 
 
+def as_maps(stored: Halves) -> Tensor:
+    """``[n, h, w, c]`` float16, as stored → ``[n, c, h, w]`` float32, as the towers take it."""
+    return torch.from_numpy(stored.astype(np.float32)).permute(0, 3, 1, 2)
+
+
 @dataclass(frozen=True, slots=True)
 class TokenStates:
     """Captions after the frozen text layers: rows ``starts[i] : starts[i + 1]`` of ``states``

@@ -22,6 +22,7 @@ from open_clip.model import CustomTextCLIP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .features import as_maps
 from .lora import adapt, merge
 from .objective import contrastive, matches
 from .shop_figures import (
@@ -40,7 +41,6 @@ from .shop_material import (
     Rows,
     all_pooled,
     all_trunk_features,
-    as_maps,
     embed_all,
 )
 from .towers import FROZEN_STAGES, pooled, trunk_features, upper_layers

@@ -13,7 +13,7 @@ from open_clip.model import CustomTextCLIP
 from torch import Tensor
 from torch.nn import functional as F
 
-from .features import Halves, TokenStates, embed_captions, embed_photos
+from .features import Halves, TokenStates, as_maps, embed_captions, embed_photos
 from .shop import Pairs, Shop, kinds_of, titles_of
 from .shop_figures import HeldOut, hold_out
 from .towers import IMAGE_SIZE, pooled, trunk_features, upper_layers
@@ -109,8 +109,3 @@ def embed_all(model: CustomTextCLIP, data: Material) -> Embedded:
 def _chunks(maps: Halves) -> Iterator[Tensor]:
     for start in range(0, len(maps), CHUNK):
         yield as_maps(maps[start : start + CHUNK])
-
-
-def as_maps(stored: Halves) -> Tensor:
-    """``[n, h, w, c]`` float16 → ``[n, c, h, w]`` float32."""
-    return torch.from_numpy(stored.astype(np.float32)).permute(0, 3, 1, 2)

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from .data import Photo, training_photos
 from .evaluation import first_ranks
-from .features import Halves, TokenStates, embed_captions, embed_photos
+from .features import Halves, TokenStates, as_maps, embed_captions, embed_photos
 from .objective import contrastive, matches
 from .onnx_export import round_to_served
 from .towers import (
@@ -181,7 +181,7 @@ class Trainer:
         maps = np.stack([self.data.maps[v][i] for v, i in zip(views, batch, strict=True)])
         mirrored = rng.random(len(batch)) < 0.5
         maps[mirrored] = maps[mirrored, :, ::-1]
-        return torch.from_numpy(maps).float().permute(0, 3, 1, 2)
+        return as_maps(maps)
 
     def _save(self, path: Path) -> None:
         state = {
@@ -243,7 +243,7 @@ def dev_figures(
     others = [i for i in train if data.photos[i].product.startswith("fashion-")]
     gallery = np.asarray([*fashion, *others])
     parts = [
-        image_features(model, torch.from_numpy(data.maps[0][rows]).float().permute(0, 3, 1, 2))
+        image_features(model, as_maps(data.maps[0][rows]))
         for rows in np.array_split(gallery, max(1, len(gallery) // 128))
     ]
     x = F.normalize(torch.cat(parts), dim=-1).numpy()
