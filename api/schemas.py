@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from engine.manager import PluginStatus
 from engine.schema import FieldKind
-from engine.types import ImageWeight, Locale, SortBy
+from engine.types import Degraded, ImageWeight, Locale, QueryPlan, SortBy
 from indexer.writer import LineResult
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -41,6 +41,9 @@ class SearchBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ) = None
     facets: Annotated[tuple[str, ...], Meta(description="Declared fields to count.")] = ()
     sort: SortBy | None = None
+    ignore: Annotated[
+        tuple[str, ...], Meta(description='Readings to take back: "label:value" of a span.')
+    ] = ()
     limit: int = 20
     offset: int = 0
     locale: Locale | None = None
@@ -68,6 +71,7 @@ class ImageForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     filters: Annotated[str, Meta(description="A JSON object, as in POST /v1/search.")] = ""
     facets: tuple[str, ...] = ()
     sort: Annotated[str, Meta(description="A declared field; -field for descending.")] = ""
+    ignore: tuple[str, ...] = ()
     limit: int = 20
     offset: int = 0
     locale: str = ""
@@ -79,6 +83,13 @@ class ImageForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fields: tuple[str, ...] = ()
     highlight: bool = False
     explain: bool = False
+
+
+class Understood(Struct, frozen=True):
+    """How a search would read the words, and which processors failed to."""
+
+    plan: QueryPlan
+    degraded: tuple[Degraded, ...] = ()
 
 
 class UploadResult(Struct, frozen=True):

@@ -95,7 +95,7 @@ class Bare:
     def _store_call(self, query: Query, plan: QueryPlan, times: Times) -> Times:
         with self.engine._live() as served:  # the one handle on the embedded store
             store = served.store
-            live = Live(served.generation, store, self.text, self.image, {})
+            live = Live(served.generation, store, self.text, self.image, {}, served.shop)
             lanes = plan_lanes(query, plan, live, self.weights).queries
             depth = self.settings.search.depth
             timed(times, "store", lambda: store.search_batch(lanes, Filter(), depth))

@@ -35,7 +35,14 @@ from .errors import (
 from .filters import Filter, Range, Terms
 from .hookspecs import API_VERSION, NoOptions, Register, hookimpl
 from .manager import PluginManager, PluginStatus
-from .manifest import ImageTower, Manifest, TextTower, load_manifest, rounds_activations
+from .manifest import (
+    ImageTower,
+    Manifest,
+    QueryTower,
+    TextTower,
+    load_manifest,
+    rounds_activations,
+)
 from .preprocess import pixels
 from .protocols import (
     Arranger,
@@ -50,12 +57,14 @@ from .protocols import (
     RawRecord,
     Role,
     Scored,
+    ShopView,
     Vectors,
     VectorStore,
     VectorStores,
 )
 from .schema import FieldKind, IndexSchema
 from .settings import Settings, load_settings
+from .tagging import TagDecoder, word_offsets
 from .types import (
     Candidate,
     Degraded,
@@ -130,6 +139,7 @@ __all__ = [
     "Query",
     "QueryPlan",
     "QueryProcessor",
+    "QueryTower",
     "Range",
     "Ranker",
     "RankingBatch",
@@ -140,11 +150,13 @@ __all__ = [
     "SearchRequest",
     "SearchResponse",
     "Settings",
+    "ShopView",
     "SortBy",
     "Span",
     "StoreError",
     "StoreLocked",
     "StoreUnavailable",
+    "TagDecoder",
     "Terms",
     "TextTower",
     "Translation",
@@ -162,4 +174,5 @@ __all__ = [
     "pixels",
     "read_compiled",
     "rounds_activations",
+    "word_offsets",
 ]

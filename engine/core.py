@@ -27,8 +27,10 @@ from .protocols import GenerationSpec, VectorStore
 from .schema import IndexSchema
 from .search import run_search
 from .settings import Settings, load_settings
-from .types import Product, SearchRequest, SearchResponse
-from .validation import validate_request
+from .types import Degraded, Product, QueryPlan, SearchRequest, SearchResponse
+from .understanding import understand
+from .validation import validate_profile, validate_request, validate_text
+from .vocabulary import ShopViews
 from .writing import Writer, WriteResult
 
 log = logging.getLogger(__name__)
@@ -121,6 +123,24 @@ class Engine:
         with self._live() as live:
             return run_search(request, live, self.settings.search)
 
+    def understand(
+        self,
+        text: str,
+        locale: str | None = None,
+        profile: str = "default",
+        ignore: Sequence[str] = (),
+    ) -> tuple[QueryPlan, list[Degraded]]:
+        """How a search for ``text`` would read it, and which processors failed.
+
+        Raises:
+            InvalidRequest: by the field that is wrong. NoIndex: nothing has been indexed.
+        """
+        validate_text(text)
+        validate_profile(profile, frozenset(self.settings.profiles))
+        with self._live() as live:
+            start = QueryPlan(original=text, text=text, locale=locale, ignored=tuple(ignore))
+            return understand(start, live.pipelines[profile].query_processors, live.shop.current)
+
     def get(self, product_id: str) -> Product:
         """The product; raises NotFound."""
         with self._live() as live:
@@ -139,7 +159,10 @@ class Engine:
             pass  # no index, no embedding; and embedding must not hold a generation open
         encoded = self._writer.encode(items)
         with self._changing, self._live() as live:
-            return self._writer.put(encoded, live)
+            results = self._writer.put(encoded, live)
+            stored = (item for item, result in zip(items, results, strict=True) if not result.error)
+            live.shop.add(product for product, _ in stored)
+            return results
 
     def delete(self, product_id: str) -> None:
         """Delete a product, as durably as :meth:`put`; raises NotFound."""
@@ -303,7 +326,8 @@ class Engine:
     def _swap(self, generation: str, store: VectorStore) -> threading.Event:
         """Serve ``generation`` from now on; the event is set when the old one has closed."""
         self._refusal = ""
-        live = Live(generation, store, self._text, self._image, self._pipelines)
+        shop = ShopViews(store, self._text)
+        live = Live(generation, store, self._text, self._image, self._pipelines, shop)
         return self._slot.swap(live)
 
     def _local_images(self, product: Product, root: str) -> list[Image]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from .guard import Guard
 from .protocols import Arranger, Encoder, QueryProcessor, Ranker, VectorStore
+from .vocabulary import ShopViews
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Live:
     text_encoder: Encoder
     image_encoder: Encoder
     pipelines: Mapping[str, Pipeline]
+    shop: ShopViews
 
 
 @dataclass(slots=True)

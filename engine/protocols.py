@@ -199,10 +199,27 @@ class VectorStores(Protocol):
     def close(self) -> None: ...
 
 
+class ShopView(Struct, frozen=True, eq=False):
+    """What a query processor may know of the live shop. A shop that changed is another object,
+    so what was computed from one may be kept for as long as the same is given.
+
+    ``vocabulary`` maps each keyword field to its values and about how many products have them
+    (products changed or deleted since the generation went live still count). ``locale`` is
+    that of the keyword lane.
+    """
+
+    schema: IndexSchema
+    vocabulary: Mapping[str, Mapping[str, int]]
+    text_encoder: Encoder
+    locale: str = "en"
+
+
 class QueryProcessor(Protocol):
     """A step of query understanding: language, spelling, translation, spans."""
 
-    def process(self, plan: QueryPlan) -> QueryPlan: ...
+    def process(self, plan: QueryPlan, shop: ShopView) -> QueryPlan:
+        """The plan with what this step found; ``plan`` itself where that is nothing."""
+        ...
 
 
 class RankingBatch(Struct, frozen=True):
@@ -212,7 +229,8 @@ class RankingBatch(Struct, frozen=True):
     ``scores`` float32 ``[n]`` is the ranking so far. ``lane_ranks`` int32 ``[n]`` per lane
     (0 = not found there), ``lane_scores`` float32 ``[n]`` (NaN = not found). ``columns``
     and ``vectors`` hold what the plugin declared (``vectors``: float32 ``[n, d]``, zero rows
-    where absent, mean of several photos).
+    where absent, mean of several photos); ``columns`` also the fields that spans of the plan
+    are linked to.
     """
 
     ids: list[str]

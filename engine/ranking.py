@@ -75,7 +75,8 @@ def _batch(
     plugins: list[Ranker | Arranger] = [p for _, p in pipeline.rankers]
     plugins += [p for _, p in pipeline.arrangers]
     ids = [candidate.id for candidate in window]
-    fields = _union(p.required_fields for p in plugins)
+    linked = [span.field for span in plan.spans if span.field]
+    fields = _union([*(p.required_fields for p in plugins), linked])
     ranks, scores = _lane_arrays(window)
     return RankingBatch(
         ids=ids,

@@ -52,7 +52,7 @@ def run_search(request: SearchRequest, live: Live, settings: SearchSettings) -> 
         NotFound: a ``like`` id that is not in the index.
     """
     if request.query is None:
-        return _browse(request, live, settings)
+        return _browse(request, live, settings, _Stopwatch(), QueryPlan(), [])
     return _ranked(request, request.query, live, settings)
 
 
@@ -63,11 +63,15 @@ def _ranked(
     pipeline = live.pipelines[request.profile]
     schema = live.store.spec.schema
     own = _checked_filter(request, schema)
-    plan, degraded = understand(query.text or "", request.locale, pipeline.query_processors, schema)
-    if query.text is not None and not plan.text and query.image is None and not query.like:
-        raise InvalidRequest("text: holds no searchable character", field="text")
+    typed = query.text or ""
+    start = QueryPlan(original=typed, text=typed, locale=request.locale, ignored=request.ignore)
+    plan, degraded = understand(start, pipeline.query_processors, live.shop.current)
     watch.lap("understand")
-    filter = _with_plan(own, request, query, plan, schema)
+    if not plan.text and query.image is None and not query.like:
+        if not plan.filters:
+            raise InvalidRequest("text: holds no searchable character", field="text")
+        return _browse(request, live, settings, watch, plan, degraded)
+    filter = Filter(_with_plan(own, request, plan, schema).conditions, exclude_ids=query.like)
     lanes = plan_lanes(query, plan, live, pipeline.weights)
     watch.lap("encode")
     hits = live.store.search_batch(lanes.queries, filter, settings.depth)
@@ -123,27 +127,32 @@ def _checked_filter(request: SearchRequest, schema: IndexSchema) -> Filter:
     return filter
 
 
-def _with_plan(
-    own: Filter, request: SearchRequest, query: Query, plan: QueryPlan, schema: IndexSchema
-) -> Filter:
+def _with_plan(own: Filter, request: SearchRequest, plan: QueryPlan, schema: IndexSchema) -> Filter:
     """The plan's filters and the request's; for the same field the request's win."""
     rest = {name: spec for name, spec in plan.filters.items() if name not in request.filters}
     planned = parse_filters(rest, schema).conditions
-    return Filter(planned + own.conditions, exclude_ids=query.like)
+    return Filter(planned + own.conditions)
 
 
-def _browse(request: SearchRequest, live: Live, settings: SearchSettings) -> SearchResponse:
-    """No query: everything under the filters, by ``sort`` or by id."""
-    watch = _Stopwatch()
+def _browse(
+    request: SearchRequest,
+    live: Live,
+    settings: SearchSettings,
+    watch: _Stopwatch,
+    plan: QueryPlan,
+    degraded: list[Degraded],
+) -> SearchResponse:
+    """No words, or none but such as are filters ("under 50"): everything under the filters, by
+    ``sort`` or by id."""
     store, schema = live.store, live.store.spec.schema
-    filter = _checked_filter(request, schema)
+    filter = _with_plan(_checked_filter(request, schema), request, plan, schema)
     ids = store.scroll(filter, request.limit, request.offset, request.sort)
     total = store.count(filter)
     watch.lap("retrieve")
     facets = answer.browse_facets(request.facets, filter, store, schema, settings.facet_values)
     page = [Candidate(id, {}, 0.0) for id in ids]
     return _respond(
-        request, live, settings, watch, page, facets, total, QueryPlan(), Lanes((), {}), []
+        request, live, settings, watch, page, facets, total, plan, Lanes((), {}), degraded
     )
 
 

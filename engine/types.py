@@ -81,7 +81,8 @@ class SearchRequest(Struct, frozen=True):
     """One search. ``query=None`` browses everything that ``filters`` admit.
 
     ``filters`` maps a declared field to a value, a list of values (any of), a range
-    ``{"gte", "gt", "lte", "lt"}`` or ``{"not": value or list}``. ``fields`` selects product
+    ``{"gte", "gt", "lte", "lt"}`` or ``{"not": value or list}``. ``ignore`` takes back readings
+    of the words (:attr:`Span.key`, "color:navy"). ``fields`` selects product
     fields in the answer (``None``: all). ``rerank_window`` is how many fused candidates the
     rankers see, whatever ``limit`` and ``offset`` are, so that pages are stable.
     """
@@ -90,6 +91,7 @@ class SearchRequest(Struct, frozen=True):
     filters: Mapping[str, Any] = field(default_factory=dict)
     facets: tuple[str, ...] = ()
     sort: SortBy | None = None
+    ignore: tuple[str, ...] = ()
     limit: int = 20
     offset: int = 0
     locale: str | None = None
@@ -104,14 +106,28 @@ class SearchRequest(Struct, frozen=True):
     rerank_window: int | None = None
 
 
-class Span(Struct, frozen=True):
-    """A labelled stretch of the query text, ``text[start:end]``; confidence in [0, 1]."""
+class Span(Struct, frozen=True, omit_defaults=True):
+    """A labelled stretch of the query, ``plan.read[start:end]``; confidence in [0, 1].
+
+    Where it names something of this shop, ``field`` and ``values`` say what: "navy" may be
+    the values "Navy Blue" and "Navy" of the field "color". ``effect`` is what the search does
+    about it: ``boost`` lifts products that have one of the values, ``filter`` and ``exclude``
+    stand in ``plan.filters``, ``note`` does nothing.
+    """
 
     start: int
     end: int
     label: str
     value: str
     confidence: float = 1.0
+    field: str = ""
+    values: tuple[str, ...] = ()
+    effect: Literal["note", "boost", "filter", "exclude"] = "note"
+
+    @property
+    def key(self) -> str:
+        """How a shopper refers to this reading to take it back: ``"color:navy"``."""
+        return f"{self.label}:{self.value.casefold()}"
 
 
 class PlanStep(Struct, frozen=True):
@@ -125,19 +141,23 @@ class PlanStep(Struct, frozen=True):
 class QueryPlan(Struct, frozen=True):
     """What understanding produced from the query; each processor returns a changed copy.
 
-    ``text`` is what the lanes will search; ``original`` is what was typed. ``filters`` use
-    the request's syntax and are added to the request's own. Each of ``translations``
-    (locale → text) searches in text lanes of its own beside the original.
+    ``text`` is what the lanes will search; ``original`` is what was typed; ``read`` is the text
+    that ``spans`` refer to. ``filters`` use the request's syntax and are added to the request's
+    own. ``categories`` are the likely ones, with their probability. Each of ``translations``
+    (locale → text) searches in text lanes of its own beside the original. ``ignored`` are
+    readings that the shopper took back (:attr:`Span.key`): a processor leaves them out.
     """
 
     original: str = ""
     text: str = ""
     locale: str | None = None
     translations: dict[str, str] = field(default_factory=dict)
+    read: str = ""
     spans: tuple[Span, ...] = ()
     categories: dict[str, float] = field(default_factory=dict)
     filters: dict[str, Any] = field(default_factory=dict)
     corrections: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     steps: tuple[PlanStep, ...] = ()
 
 

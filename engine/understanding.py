@@ -10,32 +10,30 @@ import msgspec
 
 from .filters import parse_filters
 from .guard import Guard, PluginFailed
-from .protocols import QueryProcessor
+from .protocols import QueryProcessor, ShopView
 from .schema import IndexSchema
 from .types import Degraded, PlanStep, QueryPlan
 
 
 def understand(
-    text: str,
-    locale: str | None,
-    processors: Sequence[tuple[Guard, QueryProcessor]],
-    schema: IndexSchema,
+    plan: QueryPlan, processors: Sequence[tuple[Guard, QueryProcessor]], shop: ShopView
 ) -> tuple[QueryPlan, list[Degraded]]:
-    """Run ``processors`` in order; one that fails, or plans what cannot be searched, leaves
-    the plan as it was."""
-    check = _plan_check(schema)
-    plan = QueryPlan(original=text, text=text, locale=locale)
+    """Run ``processors`` in order on what was typed; one that fails, or plans what cannot be
+    searched, leaves the plan as it was."""
+    check = _plan_check(shop.schema)
+    typed = plan
     degraded: list[Degraded] = []
     for guard, processor in processors:
         started = time.perf_counter()
         try:
-            after = guard.call(partial(processor.process, plan), check)
+            after = guard.call(partial(processor.process, plan, shop), check)
         except PluginFailed as error:
             degraded.append(Degraded(guard.name, str(error)))
             continue
         ms = (time.perf_counter() - started) * 1000
         step = PlanStep(guard.name, _changed(plan, after), ms)
-        plan = msgspec.structs.replace(after, original=text, steps=(*plan.steps, step))
+        kept = {"original": typed.original, "ignored": typed.ignored}
+        plan = msgspec.structs.replace(after, **kept, steps=(*plan.steps, step))
     return plan, degraded
 
 
@@ -50,8 +48,5 @@ def _plan_check(schema: IndexSchema) -> Callable[[QueryPlan], None]:
 
 
 def _changed(before: QueryPlan, after: QueryPlan) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name in QueryPlan.__struct_fields__
-        if name not in ("original", "steps") and getattr(before, name) != getattr(after, name)
-    )
+    names = (n for n in QueryPlan.__struct_fields__ if n not in ("original", "ignored", "steps"))
+    return tuple(name for name in names if getattr(before, name) != getattr(after, name))

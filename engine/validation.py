@@ -30,10 +30,22 @@ def validate_request(request: SearchRequest, profiles: frozenset[str]) -> None:
         "rerank_window",
         f"{window} is outside 1…{MAX_WINDOW}",
     )
+    validate_profile(request.profile, profiles)
+
+
+def validate_profile(profile: str, profiles: frozenset[str]) -> None:
+    """Raises InvalidRequest where there is none of that name."""
+    known = ", ".join(sorted(profiles))
+    _require(profile in profiles, "profile", f"no profile {profile!r}; there are: {known}")
+
+
+def validate_text(text: str) -> None:
+    """Raises InvalidRequest where no words are given, or too many."""
+    _require(bool(text.strip()), "text", "is empty; leave it out to browse with filters")
     _require(
-        request.profile in profiles,
-        "profile",
-        f"no profile {request.profile!r}; there are: {', '.join(sorted(profiles))}",
+        len(text) <= MAX_QUERY_CHARS,
+        "text",
+        f"has {len(text):,} characters; the limit is {MAX_QUERY_CHARS:,}",
     )
 
 
@@ -44,12 +56,7 @@ def _check_query(query: Query) -> None:
         "give text, an image or like ids; leave the query out to browse with filters",
     )
     if query.text is not None:
-        _require(bool(query.text.strip()), "text", "is empty; leave it out to browse with filters")
-        _require(
-            len(query.text) <= MAX_QUERY_CHARS,
-            "text",
-            f"has {len(query.text):,} characters; the limit is {MAX_QUERY_CHARS:,}",
-        )
+        validate_text(query.text)
     _require(len(query.like) <= MAX_LIKE, "like", f"{len(query.like)} ids; the limit is {MAX_LIKE}")
     weight = query.image_weight
     _require(math.isfinite(weight) and 0 <= weight <= 1, "image_weight", f"{weight} is outside 0…1")

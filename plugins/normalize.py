@@ -11,14 +11,14 @@ import unicodedata
 
 import msgspec
 
-from engine import QueryPlan, QueryProcessor, Register, hookimpl
+from engine import QueryPlan, QueryProcessor, Register, ShopView, hookimpl
 
 # Zero-width joiner and non-joiner carry meaning in emoji, Persian and Indic scripts.
 _KEPT = "\u200c\u200d"
 
 
 class Normalize:
-    def process(self, plan: QueryPlan) -> QueryPlan:
+    def process(self, plan: QueryPlan, shop: ShopView) -> QueryPlan:
         text = unicodedata.normalize("NFKC", plan.text)
         visible = (c if c in _KEPT or not _invisible(c) else " " for c in text)
         return msgspec.structs.replace(plan, text=" ".join("".join(visible).split()))

@@ -25,13 +25,13 @@ from ..convert import (
 from ..errors import on_bad_encoding
 from ..guards import takes_json, takes_multipart
 from ..openapi import SearchOperation, problems
-from ..schemas import ImageForm, SearchBody
+from ..schemas import ImageForm, SearchBody, Understood
 from ..shops import PARAMETER, Shop
 
 TAGS = ["search"]
 MAX_PARTS = 100
 GET_PARAMETERS = frozenset(
-    {"q", "like", "limit", "offset", "facets", "sort", "fields", "locale", "profile"}
+    {"q", "like", "limit", "offset", "facets", "sort", "ignore", "fields", "locale", "profile"}
     | {"market", "currency", "user_id", "session_id", "highlight", "explain", PARAMETER}
 )
 
@@ -91,6 +91,7 @@ async def search_link(
     like: Annotated[list[str] | None, QueryParameter(description="Product ids.")] = None,
     facets: Annotated[list[str] | None, QueryParameter(description="Comma-separated.")] = None,
     sort: Annotated[str, QueryParameter(description="A field; -field descends.")] = "",
+    ignore: Annotated[list[str] | None, QueryParameter(description="Readings, repeated.")] = None,
     fields: Annotated[list[str] | None, QueryParameter(description="Comma-separated.")] = None,
     limit: FromQuery[int] = 20,
     offset: FromQuery[int] = 0,
@@ -114,6 +115,7 @@ async def search_link(
         filters=filters,
         facets=split_list(facets or ()),
         sort=parse_sort(sort),
+        ignore=tuple(ignore or ()),
         fields=split_list(fields or ()) or None,
         limit=limit,
         offset=offset,
@@ -129,4 +131,21 @@ async def search_link(
     return await shop.workers.read(run_search, shop, body)
 
 
-HANDLERS = [search, search_image, search_link]
+@get("/v1/understand", responses=problems(400, 404, 503), tags=TAGS, operation_id="understand")
+async def understand(
+    shop: NamedDependency[Shop],
+    q: Annotated[str, QueryParameter(description="The words.")],
+    ignore: Annotated[list[str] | None, QueryParameter(description="Readings, repeated.")] = None,
+    locale: FromQuery[str | None] = None,
+    profile: FromQuery[str] = "default",
+) -> Understood:
+    """How a search for ``q`` would read it: spans, what they name in this shop, filters."""
+
+    def read() -> Understood:
+        plan, degraded = shop.engine.understand(q, locale, profile, ignore or ())
+        return Understood(plan, tuple(degraded))
+
+    return await shop.workers.read(read)
+
+
+HANDLERS = [search, search_image, search_link, understand]

@@ -13,6 +13,7 @@ METHODS = {"get", "post", "put", "delete"}
 PATHS = {
     "/v1/search": {"get", "post"},
     "/v1/search/image": {"post"},
+    "/v1/understand": {"get"},
     "/v1/products": {"put"},
     "/v1/products/{product_id}": {"get", "delete"},
     "/v1/products/{product_id}/similar": {"get"},

@@ -215,3 +215,26 @@ def test_equal_requests_get_equal_answers(shop: httpx.Client) -> None:
     answers = [search(shop, text="white lamp", facets=["color"]) for _ in range(3)]
     assert answers[0]["hits"] == answers[1]["hits"] == answers[2]["hits"]
     assert len(COLOURS) == len(answers[0]["facets"]["color"]["values"])
+
+
+def test_the_reading_of_words(shop: httpx.Client) -> None:
+    answer = shop.get("/v1/understand", params={"q": " red   shoe ", "ignore": ["color:red"]})
+    assert answer.status_code == 200, answer.text
+    plan = answer.json()["plan"]
+    assert (plan["original"], plan["text"]) == (" red   shoe ", "red shoe")
+    assert plan["ignored"] == ["color:red"]
+    assert "normalize" in [step["processor"] for step in plan["steps"]]
+    assert shop.get("/v1/understand", params={"q": " "}).json()["field"] == "text"
+    assert shop.get("/v1/understand").status_code == 400
+
+
+@pytest.mark.parametrize("way", ["json", "link", "form"])
+def test_readings_that_were_taken_back(shop: httpx.Client, way: str) -> None:
+    ignore = ["color:red", "brand:acme"]
+    if way == "json":
+        answer = search(shop, text="red shoe", ignore=ignore)
+    elif way == "link":
+        answer = shop.get("/v1/search", params={"q": "red shoe", "ignore": ignore}).json()
+    else:
+        answer = by_photo(shop, png("red"), text="red shoe", ignore=ignore)
+    assert answer["plan"]["ignored"] == ignore

@@ -24,7 +24,7 @@ class Store:
 
 def bundle(name: str, store: Store) -> Live:
     anything = cast(Any, None)
-    return Live(name, cast(Any, store), anything, anything, {})
+    return Live(name, cast(Any, store), anything, anything, {}, anything)
 
 
 def test_an_empty_slot() -> None:

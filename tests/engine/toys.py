@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from engine import QueryPlan, RankingBatch, hookimpl
+from engine import QueryPlan, RankingBatch, ShopView, Span, hookimpl
 
 release = threading.Event()
 """Ends the calls that hang."""
@@ -20,7 +20,7 @@ def _hang(batch: Any) -> Any:
     release.wait()
 
 
-def _raise(batch: Any) -> Any:
+def _raise(*given: Any) -> Any:
     raise LookupError("the price list is gone")
 
 
@@ -108,17 +108,32 @@ BAD_ARRANGERS = {
 }
 
 
-def change(**changes: Any) -> Callable[[QueryPlan], Any]:
-    return lambda plan: msgspec.structs.replace(plan, **changes)
+def change(**changes: Any) -> Callable[..., Any]:
+    return lambda plan, shop: msgspec.structs.replace(plan, **changes)
 
 
-PROCESSORS: dict[str, Callable[[QueryPlan], Any]] = {
+def know(plan: QueryPlan, shop: ShopView) -> QueryPlan:
+    """Labels the words that are values of this shop's fields, and lifts what has them."""
+    spans = []
+    for word in plan.text.split():
+        for field, values in shop.vocabulary.items():
+            start = plan.text.index(word)
+            span = Span(start, start + len(word), field, word, 0.9, field, (word,), "boost")
+            if word in values and span.key not in plan.ignored:
+                spans.append(span)
+    return msgspec.structs.replace(plan, read=plan.text, spans=tuple(spans))
+
+
+PROCESSORS: dict[str, Callable[..., Any]] = {
+    "know": know,
+    "only-filters": change(text="", filters={"color": "red"}),
+    "forget": change(ignored=("color:red",)),
     "only-red": change(filters={"color": "red"}),
     "spanish": change(translations={"es": "zapato"}),
     "silence": change(text=""),
     "lie": change(original="something else"),
     "p-raise": _raise,
-    "no-plan": lambda plan: "a plan",
+    "no-plan": lambda plan, shop: "a plan",
     "no-text": change(text=None),
     "no-field": change(filters={"colour": "red"}),
 }

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import PluginManager, QueryPlan, QueryProcessor
-from engine.testing.query_processor_contract import QueryProcessorContract
+from engine.testing.query_processor_contract import QueryProcessorContract, empty_shop
 
 
 def make() -> QueryProcessor:
@@ -16,7 +16,7 @@ def make() -> QueryProcessor:
 
 
 def normalized(text: str) -> str:
-    return make().process(QueryPlan(original=text, text=text)).text
+    return make().process(QueryPlan(original=text, text=text), empty_shop()).text
 
 
 class TestContract(QueryProcessorContract):
