@@ -65,6 +65,7 @@ from .protocols import (
 from .schema import FieldKind, IndexSchema
 from .settings import Settings, load_settings
 from .tagging import TagDecoder, word_offsets
+from .tagging import TagDecoder, word_offsets
 from .types import (
     Candidate,
     Degraded,

@@ -1,8 +1,9 @@
 """The served-model directory: ``manifest.json`` beside ONNX graphs and a tokenizer.
 
-One directory can hold a text tower, an image tower or both. A tower may have several output
-spaces (``joint``: text and images together; ``sentence``: texts only), so that one pass
-serves them all. Every file's hash is in the manifest and is checked when it is loaded.
+One directory can hold a text tower, an image tower and a query tower. The first two embed: one
+may have several output spaces (``joint``: text and images together; ``sentence``: texts only),
+so that one pass serves them all. The last tells what the words of a query are. Every file's
+hash is in the manifest and is checked when it is loaded.
 """
 
 from __future__ import annotations
@@ -62,6 +63,28 @@ class ImageTower(Struct, frozen=True):
     resample: Literal["bicubic", "bilinear"] = "bicubic"
 
 
+class QueryTower(Struct, frozen=True):
+    """``file`` takes int64 ``input_ids [n, t]`` (padded with ``pad_id``, which changes nothing)
+    and gives calibrated float32 probabilities: ``tags [n, t, len(labels)]`` and, where there are
+    ``categories``, ``categories [n, len(categories)]``.
+
+    ``labels`` are "O", "B-color", "I-color", … in the order of the classes; that of a word is
+    the label of its first token. Longer queries are cut to ``max_tokens``.
+    """
+
+    file: str
+    tokenizer: str
+    max_tokens: int
+    labels: tuple[str, ...]
+    categories: tuple[str, ...] = ()
+    pad_id: int = 0
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what the graph gives."""
+        return ("tags", "categories") if self.categories else ("tags",)
+
+
 class Space(Struct, frozen=True):
     """An output space. ``min_score`` is the noise floor per query modality: the cosine that
     99 % of pairs of a query and a product of another trade stay below."""
@@ -82,13 +105,19 @@ class Manifest(Struct, frozen=True):
     files: dict[str, str]
     text: TextTower | None = None
     image: ImageTower | None = None
+    query: QueryTower | None = None
     quality: dict[str, float] = field(default_factory=dict)
     speed: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def towers(self) -> tuple[TextTower | ImageTower | QueryTower, ...]:
+        """Those that it has."""
+        return tuple(tower for tower in (self.text, self.image, self.query) if tower is not None)
 
     def info(self, space: str) -> EncoderInfo:
         """What an encoder that serves ``space`` is; raises InvalidModel if there is none."""
         if space not in self.spaces:
-            known = ", ".join(self.spaces)
+            known = ", ".join(self.spaces) or "none"
             raise InvalidModel(f"model {self.name!r} has no space {space!r}; it has: {known}")
         text = self.text if self.text and space in self.text.spaces else None
         image = self.image if self.image and space in self.image.spaces else None
@@ -176,14 +205,17 @@ class _Head(Struct):
 
 def _check_references(path: Path, manifest: Manifest) -> None:
     """Every file and space that a tower names must be described."""
-    for tower in (manifest.text, manifest.image):
-        if tower is None:
-            continue
-        files = {tower.file, *([tower.tokenizer] if isinstance(tower, TextTower) else [])}
-        missing = (files - manifest.files.keys()) | (set(tower.spaces) - manifest.spaces.keys())
+    for tower in manifest.towers:
+        missing = _files(tower) - manifest.files.keys()
+        if not isinstance(tower, QueryTower):
+            missing |= set(tower.spaces) - manifest.spaces.keys()
         if missing:
             names = ", ".join(sorted(missing))
             raise InvalidModel(f"{path} names but does not describe {names}: export it again")
+
+
+def _files(tower: TextTower | ImageTower | QueryTower) -> set[str]:
+    return {tower.file} if isinstance(tower, ImageTower) else {tower.file, tower.tokenizer}
 
 
 def _verify(folder: Path, name: str, digest: str) -> None:

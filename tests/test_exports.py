@@ -23,7 +23,8 @@ PUBLIC = {
     "plugins": [
         *("API_VERSION", "NoOptions", "Register", "hookimpl"),
         *("Encoder", "EncoderInfo", "Role", "Vectors"),
-        *("Manifest", "TextTower", "ImageTower", "load_manifest", "pixels", "rounds_activations"),
+        *("Manifest", "TextTower", "ImageTower", "QueryTower", "load_manifest"),
+        *("pixels", "rounds_activations", "TagDecoder", "word_offsets"),
         *("CompiledGraph", "Profile", "agreement", "load_compiled", "read_compiled"),
         *("VectorStore", "VectorStores", "GenerationSpec", "Point", "LaneQuery", "Scored"),
         *("Filter", "Range", "Terms", "FieldKind", "IndexSchema"),

@@ -16,6 +16,7 @@ from engine.manifest import (
     FORMAT,
     ImageTower,
     Manifest,
+    QueryTower,
     Space,
     TextTower,
     file_digest,
@@ -36,6 +37,9 @@ WHOLE = Manifest(
     text=TextTower("text.onnx", "tokenizer.json", 64, ("sentence", "joint")),
     image=ImageTower("image.onnx", 32, HALF, HALF, ("joint",)),
 )
+
+
+QUERY = QueryTower("query.onnx", "words.json", 32, ("O", "B-color", "I-color"), ("Bags", "Hats"))
 
 
 @pytest.fixture
@@ -214,3 +218,48 @@ def test_towers_name_only_what_is_described(folder: Path, whole: str) -> None:
     rewrite(folder, **{whole: dict(list(described.items())[1:])})
     with pytest.raises(InvalidModel, match="export it again"):
         load_manifest(folder)
+
+
+@pytest.fixture
+def with_query(folder: Path) -> Path:
+    """The directory with a query tower beside the two others."""
+    for name in (QUERY.file, QUERY.tokenizer):
+        (folder / name).write_bytes(name.encode() * 100)
+    files = dict.fromkeys((*FILES, QUERY.file, QUERY.tokenizer), "")
+    save_manifest(folder, msgspec.structs.replace(WHOLE, files=files, query=QUERY))
+    return folder
+
+
+def test_a_query_tower_is_read_as_written(with_query: Path) -> None:
+    manifest = load_manifest(with_query)
+    assert manifest.query == QUERY
+    assert [tower.file for tower in manifest.towers] == ["text.onnx", "image.onnx", "query.onnx"]
+    assert QUERY.outputs == ("tags", "categories")
+    assert msgspec.structs.replace(QUERY, categories=()).outputs == ("tags",)
+
+
+def test_a_query_tower_leaves_embeddings_and_their_fingerprints_alone(with_query: Path) -> None:
+    after = load_manifest(with_query)
+    before = msgspec.structs.replace(after, query=None)
+    for space in ("joint", "sentence"):
+        assert after.info(space) == before.info(space)
+
+
+def test_a_folder_with_a_query_tower_alone_has_no_spaces(with_query: Path) -> None:
+    rewrite(with_query, spaces={}, text=None, image=None)
+    manifest = load_manifest(with_query)
+    assert manifest.towers == (QUERY,)
+    with pytest.raises(InvalidModel, match="no space 'joint'; it has: none"):
+        manifest.info("joint")
+
+
+@pytest.mark.parametrize("name", [QUERY.file, QUERY.tokenizer])
+def test_files_of_a_query_tower_are_described_and_verified(with_query: Path, name: str) -> None:
+    files = json.loads((with_query / FILE_NAME).read_text())["files"]
+    rewrite(with_query, files={file: digest for file, digest in files.items() if file != name})
+    with pytest.raises(InvalidModel, match=f"does not describe {name}: export it again"):
+        load_manifest(with_query)
+    rewrite(with_query, files=files)
+    (with_query / name).write_bytes(b"other")
+    with pytest.raises(InvalidModel, match=f"{name}: .*damaged"):
+        load_manifest(with_query)
