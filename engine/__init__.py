@@ -65,7 +65,6 @@ from .protocols import (
 from .schema import FieldKind, IndexSchema
 from .settings import Settings, load_settings
 from .tagging import TagDecoder, word_offsets
-from .tagging import TagDecoder, word_offsets
 from .types import (
     Candidate,
     Degraded,

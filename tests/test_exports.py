@@ -29,7 +29,7 @@ PUBLIC = {
         *("VectorStore", "VectorStores", "GenerationSpec", "Point", "LaneQuery", "Scored"),
         *("Filter", "Range", "Terms", "FieldKind", "IndexSchema"),
         *("CatalogueSource", "RawRecord"),
-        *("QueryProcessor", "Ranker", "Arranger", "RankingBatch"),
+        *("QueryProcessor", "ShopView", "Ranker", "Arranger", "RankingBatch"),
     ],
     "errors": [
         *("EntrepotError", "InvalidRequest", "InvalidFilter", "InvalidProduct", "InvalidImage"),
