@@ -28,7 +28,7 @@ from .schema import IndexSchema
 from .search import run_search
 from .settings import Settings, load_settings
 from .types import Degraded, Product, QueryPlan, SearchRequest, SearchResponse
-from .understanding import understand
+from .understanding import plan_of, understand, warm_up
 from .validation import validate_profile, validate_request, validate_text
 from .vocabulary import ShopViews
 from .writing import Writer, WriteResult
@@ -138,8 +138,8 @@ class Engine:
         validate_text(text)
         validate_profile(profile, frozenset(self.settings.profiles))
         with self._live() as live:
-            start = QueryPlan(original=text, text=text, locale=locale, ignored=tuple(ignore))
-            return understand(start, live.pipelines[profile].query_processors, live.shop.current)
+            processors = live.pipelines[profile].query_processors
+            return understand(plan_of(text, locale, ignore), processors, live.shop.current)
 
     def get(self, product_id: str) -> Product:
         """The product; raises NotFound."""
@@ -160,8 +160,8 @@ class Engine:
         encoded = self._writer.encode(items)
         with self._changing, self._live() as live:
             results = self._writer.put(encoded, live)
-            stored = (item for item, result in zip(items, results, strict=True) if not result.error)
-            live.shop.add(product for product, _ in stored)
+            pairs = zip(items, results, strict=True)
+            live.shop.add([product for (product, _), result in pairs if not result.error])
             return results
 
     def delete(self, product_id: str) -> None:
@@ -327,6 +327,9 @@ class Engine:
         """Serve ``generation`` from now on; the event is set when the old one has closed."""
         self._refusal = ""
         shop = ShopViews(store, self._text)
+        warm_up(
+            [p for line in self._pipelines.values() for p in line.query_processors], shop.current
+        )
         live = Live(generation, store, self._text, self._image, self._pipelines, shop)
         return self._slot.swap(live)
 

@@ -204,13 +204,15 @@ class ShopView(Struct, frozen=True, eq=False):
     so what was computed from one may be kept for as long as the same is given.
 
     ``vocabulary`` maps each keyword field to its values and about how many products have them
-    (products changed or deleted since the generation went live still count). ``locale`` is
-    that of the keyword lane.
+    (products changed or deleted since the generation went live still count). ``prices`` is
+    about how many products have a price in each currency, "" where they name none. ``locale``
+    is that of the keyword lane.
     """
 
     schema: IndexSchema
     vocabulary: Mapping[str, Mapping[str, int]]
     text_encoder: Encoder
+    prices: Mapping[str, int] = field(default_factory=dict)
     locale: str = "en"
 
 

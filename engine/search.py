@@ -24,7 +24,7 @@ from .types import (
     SearchRequest,
     SearchResponse,
 )
-from .understanding import understand
+from .understanding import plan_of, understand
 
 
 @dataclass(slots=True)
@@ -63,8 +63,7 @@ def _ranked(
     pipeline = live.pipelines[request.profile]
     schema = live.store.spec.schema
     own = _checked_filter(request, schema)
-    typed = query.text or ""
-    start = QueryPlan(original=typed, text=typed, locale=request.locale, ignored=request.ignore)
+    start = plan_of(query.text or "", request.locale, request.ignore)
     plan, degraded = understand(start, pipeline.query_processors, live.shop.current)
     watch.lap("understand")
     if not plan.text and query.image is None and not query.like:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,6 +15,32 @@ from .guard import Guard, PluginFailed
 from .protocols import QueryProcessor, ShopView
 from .schema import IndexSchema
 from .types import Degraded, PlanStep, QueryPlan
+
+log = logging.getLogger(__name__)
+
+WARM_UP_S = 5.0
+
+
+def plan_of(text: str, locale: str | None, ignore: Sequence[str]) -> QueryPlan:
+    """Where understanding starts: what was typed, and the readings that were taken back."""
+    ignored = tuple(key.casefold() for key in ignore)
+    return QueryPlan(original=text, text=text, locale=locale, ignored=ignored)
+
+
+def warm_up(processors: Sequence[tuple[Guard, QueryProcessor]], shop: ShopView) -> None:
+    """Let each processor compute what it keeps of ``shop`` before a search waits for it; one
+    that hangs delays the start by :data:`WARM_UP_S`."""
+
+    def run() -> None:
+        for guard, processor in processors:
+            try:
+                processor.process(QueryPlan(), shop)
+            except Exception as error:
+                log.warning("%s does not cope with an empty query: %s", guard.name, error)
+
+    thread = threading.Thread(target=run, name="warm-up", daemon=True)
+    thread.start()
+    thread.join(WARM_UP_S)
 
 
 def understand(

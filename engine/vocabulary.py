@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from .filters import Filter
+from .filters import Filter, Range
 from .protocols import Encoder, ShopView, VectorStore
 from .schema import FieldKind, IndexSchema, field_values
-from .types import Product
+from .types import AttributeValue, Product
 
 MAX_VALUES = 10_000
 """Values kept of a field, the most frequent ones."""
@@ -24,30 +24,36 @@ class ShopViews:
 
     def __init__(self, store: VectorStore, text_encoder: Encoder) -> None:
         spec = store.spec
-        self._lock = threading.Lock()
         vocabulary = {name: _values(store, name) for name in _word_fields(spec.schema)}
-        self._current = ShopView(spec.schema, vocabulary, text_encoder, spec.bm25_locale)
+        prices = _prices(store)
+        self._lock = threading.Lock()
+        self._current = ShopView(spec.schema, vocabulary, text_encoder, prices, spec.bm25_locale)
 
     @property
     def current(self) -> ShopView:
         return self._current
 
-    def add(self, products: Iterable[Product]) -> None:
+    def add(self, products: Sequence[Product]) -> None:
         """Take up the products' values; the view changes only where one of them is new."""
         with self._lock:
-            vocabulary = self._current.vocabulary
-            found = {name: Counter[str]() for name in vocabulary}
-            for product in products:
-                values = field_values(product, self._current.schema)
-                for name, counter in found.items():
-                    held = values.get(name, [])
-                    counter.update([str(v) for v in (held if isinstance(held, list) else [held])])
+            vocabulary, prices = self._current.vocabulary, self._current.prices
+            fields = [field_values(product, self._current.schema) for product in products]
+            found = {name: Counter(_held(fields, name)) for name in vocabulary}
             fresh = {n: c for n, c in found.items() if c.keys() - vocabulary[n].keys()}
-            if fresh:
+            priced = Counter(p.currency for p in products if p.price is not None)
+            if fresh or priced.keys() - prices.keys():
                 merged = {n: dict(Counter(vocabulary[n]) + c) for n, c in fresh.items()}
                 self._current = msgspec.structs.replace(
-                    self._current, vocabulary={**vocabulary, **merged}
+                    self._current,
+                    vocabulary={**vocabulary, **merged},
+                    prices=dict(Counter(prices) + priced),
                 )
+
+
+def _held(fields: Iterable[Mapping[str, AttributeValue]], name: str) -> Iterator[str]:
+    for values in fields:
+        held = values.get(name, [])
+        yield from held if isinstance(held, list) else [str(held)]
 
 
 def _word_fields(schema: IndexSchema) -> list[str]:
@@ -61,3 +67,10 @@ def _word_fields(schema: IndexSchema) -> list[str]:
 def _values(store: VectorStore, name: str) -> dict[str, int]:
     found = store.facet(name, Filter(), MAX_VALUES)
     return {str(value.value): value.count for value in found}
+
+
+def _prices(store: VectorStore) -> dict[str, int]:
+    priced = Filter((Range("price", gte=0.0),))
+    named = {str(v.value): v.count for v in store.facet("currency", priced, MAX_VALUES)}
+    unnamed = store.count(priced) - sum(named.values())
+    return named | ({"": unnamed} if unnamed else {})

@@ -131,7 +131,7 @@ def a_shop() -> ShopView:
         "color": {"Red": 2, "Navy Blue": 1},
         "size": {"42": 2},
     }
-    return ShopView(IndexSchema(kinds), vocabulary, _Unit())
+    return ShopView(IndexSchema(kinds), vocabulary, _Unit(), prices={"EUR": 4})
 
 
 def full_plan() -> QueryPlan:

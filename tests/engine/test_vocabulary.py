@@ -27,6 +27,8 @@ def test_the_view_holds_the_values_of_keyword_fields_with_their_counts(shop: Eng
     assert seen.vocabulary["brand"] == {"Acme": 16, "Bolt": 16}
     assert seen.vocabulary["category"]["Home > Sofa"] == 8
     assert set(seen.vocabulary["material"]) == {"wood", "steel", "leather"}
+    priced = sum(p.price is not None for p in PRODUCTS.values())
+    assert seen.prices == {"EUR": priced}
     assert seen.text_encoder.info.dim > 0
 
 
@@ -56,6 +58,8 @@ def test_a_reading_can_be_taken_back(shop: Engine) -> None:
     plan, _ = shop.understand("red shoe", profile="know")
     assert [span.key for span in plan.spans] == ["color:red"]
     plan, _ = shop.understand("red shoe", profile="know", ignore=["color:red"])
+    assert plan.spans == ()
+    plan, _ = shop.understand("red shoe", profile="know", ignore=["Color:RED"])
     assert plan.spans == ()
     assert plan.ignored == ("color:red",)
 
