@@ -10,8 +10,12 @@
  *   highlights?: Record<string, string>, explain?: Explanation }} Hit
  * @typedef {{ values?: { value: string | boolean, count: number }[], min?: number,
  *   max?: number }} Facet
+ * @typedef {{ start: number, end: number, label: string, value: string, field?: string,
+ *   values?: string[], effect?: "note" | "boost" | "filter" | "exclude" }} Span
+ * @typedef {{ original: string, text: string, read: string, spans: Span[] } & Record<string, any>
+ *   } Plan
  * @typedef {{ hits: Hit[], facets: Record<string, Facet>, total: number, took_ms: number,
- *   timings: Record<string, number>, plan: Record<string, any>,
+ *   timings: Record<string, number>, plan: Plan,
  *   degraded: { component: string, reason: string }[], warnings: string[] }} Answer
  */
 import { hasQuery, shop } from "./state.js";
@@ -98,7 +102,7 @@ export async function widerFacets(state, names, signal) {
 function query(state) {
   if (!hasQuery(state)) return {};
   return {
-    ...(state.q.trim() && { text: state.q.trim() }),
+    ...(state.q.trim() && { text: state.q.trim(), ignore: state.ignore }),
     ...(state.like.length && { like: state.like }),
     image_weight: state.weight,
   };

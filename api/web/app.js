@@ -13,8 +13,9 @@ import { facetGroups, filterChips } from "./facets.js";
 import { cropped, listenForPhotos, readPhoto, recall } from "./photo.js";
 import { productView } from "./product.js";
 import { drawQueryBar, drawWeight } from "./querybar.js";
+import { drawReadings } from "./reading.js";
 import * as results from "./results.js";
-import { EMPTY, hasQuery, parse, serialize } from "./state.js";
+import { changed, EMPTY, hasQuery, parse, serialize } from "./state.js";
 import { t, translatePage } from "./strings.js";
 
 const TYPING_PAUSE = 220;
@@ -42,6 +43,7 @@ const actions = {
 };
 const ways = {
   onclearfilters: () => go({ filters: {} }),
+  onignore: (keys) => go({ ignore: [...new Set([...state.ignore, ...keys])] }),
   onbrowse: () => go(EMPTY),
 };
 
@@ -52,7 +54,7 @@ const ways = {
  * @param {{ replace?: boolean }} [options]
  */
 function go(change, { replace = false } = {}) {
-  state = { ...state, ...change };
+  state = changed(state, change);
   const entry = { photo: state.photo?.key ?? null, key: `${Date.now()}-${history.length}` };
   const address = location.pathname + serialize(state);
   if (replace) history.replaceState(entry, "", address);
@@ -103,6 +105,7 @@ function show(found) {
   remember();
   for (const hit of found.hits) known.set(hit.id, hit.product);
   results.drawResults(found, state, actions, ways);
+  drawReadings(found.plan, state, { ...ways, onrestore: () => go({ ignore: [] }) });
   drawFacets(found.facets);
 }
 

@@ -9,6 +9,7 @@ import { PAGE_SIZE, Problem, WINDOW } from "./api.js";
 import { card, placeholders } from "./cards.js";
 import { $, h, icon } from "./dom.js";
 import { fieldName, number } from "./format.js";
+import { limits } from "./reading.js";
 import { hasQuery } from "./state.js";
 import { t } from "./strings.js";
 
@@ -31,14 +32,15 @@ export function drawBusy(busy) {
  * @param {Answer} answer with all hits shown so far
  * @param {State} state
  * @param {import("./cards.js").CardActions} actions
- * @param {{ onclearfilters: () => void, onbrowse: () => void }} ways out of an empty result
+ * @param {{ onclearfilters: () => void, onignore: (keys: string[]) => void,
+ *   onbrowse: () => void }} ways out of an empty result
  */
 export function drawResults(answer, state, actions, ways) {
   $("grid").replaceChildren(...answer.hits.map((hit) => card(hit, actions)));
   drawCount(answer);
   drawMore(answer);
   drawNotices(answer);
-  $("message").replaceChildren(...(answer.hits.length ? [] : emptyMessage(state, ways)));
+  $("message").replaceChildren(...(answer.hits.length ? [] : emptyMessage(answer.plan, state, ways)));
 }
 
 /**
@@ -82,12 +84,14 @@ function drawNotices({ degraded, warnings }) {
   $("notices").replaceChildren(...notices);
 }
 
-function emptyMessage(state, { onclearfilters, onbrowse }) {
+function emptyMessage(plan, state, { onclearfilters, onignore, onbrowse }) {
   const filtered = Object.keys(state.filters).length > 0;
   const asked = filtered || hasQuery(state);
-  const hint = filtered ? "emptyFilters" : asked ? "emptyQuery" : "emptyShop";
+  const read = limits(plan, state).map(({ key }) => key);
+  const hint = read.length ? "emptyReading" : filtered ? "emptyFilters" : asked ? "emptyQuery" : "emptyShop";
   return message("search", t("emptyTitle"), t(hint), [
-    filtered && button(t("clearFilters"), onclearfilters, "primary"),
+    read.length > 0 && button(t("dropReadings"), () => onignore(read), "primary"),
+    filtered && button(t("clearFilters"), onclearfilters, read.length ? "" : "primary"),
     asked && button(t("browseAll"), onbrowse),
   ]);
 }
@@ -102,6 +106,7 @@ export function drawError(error, onretry, onbrowse) {
   $("grid").replaceChildren();
   $("count").replaceChildren();
   $("notices").replaceChildren();
+  $("reading").hidden = true;
   $("more-row").hidden = true;
   const ways = [button(t("retry"), onretry, "primary"), button(t("browseAll"), onbrowse)];
   $("message").replaceChildren(...message("warning", t("errorTitle"), text, ways));

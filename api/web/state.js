@@ -1,8 +1,9 @@
 /**
  * What the shopper asks for, and its form in the address bar.
  *
- * `?q=` words, `like=` product ids, `weight=` of the picture, `sort=price:asc`, and per filter
- * `f.color=red` (any of, repeated), `is.in_stock=true`, `min.price=10`, `max.price=50`.
+ * `?q=` words, `ignore=brand:nike` a reading of them that was taken back, `like=` product ids,
+ * `weight=` of the picture, `sort=price:asc`, and per filter `f.color=red` (any of, repeated),
+ * `is.in_stock=true`, `min.price=10`, `max.price=50`.
  * A photo cannot be in a link; it lives as long as the page does.
  *
  * @typedef {import("./photo.js").Photo} Photo
@@ -10,6 +11,7 @@
  * @typedef {(string | boolean)[]} Values
  * @typedef {object} State
  * @property {string} q
+ * @property {string[]} ignore readings of `q` that were taken back, by their keys
  * @property {string[]} like
  * @property {number} weight
  * @property {Record<string, Values | Range>} filters in the API's syntax
@@ -23,12 +25,26 @@ export const shop = new URLSearchParams(location.search).get("shop");
 /** @type {Readonly<State>} browsing everything */
 export const EMPTY = Object.freeze({
   q: "",
+  ignore: [],
   like: [],
   weight: 0.5,
   filters: {},
   sort: null,
   photo: null,
 });
+
+/**
+ * `state` after `change`. Other words have readings of their own, so what was taken back of
+ * the former ones is forgotten.
+ *
+ * @param {State} state
+ * @param {Partial<State>} change
+ * @returns {State}
+ */
+export function changed(state, change) {
+  const next = { ...state, ...change };
+  return next.q.trim() === state.q.trim() ? next : { ...next, ignore: [] };
+}
 
 /**
  * @param {string} search `location.search`
@@ -40,6 +56,7 @@ export function parse(search) {
   const state = {
     ...EMPTY,
     q: params.get("q") ?? "",
+    ignore: params.getAll("ignore"),
     like: params.getAll("like"),
     weight: weight >= 0 && weight <= 1 ? weight : EMPTY.weight,
     filters: parseFilters(params),
@@ -69,6 +86,7 @@ function parseFilters(params) {
 export function serialize(state) {
   const params = new URLSearchParams(shop ? { shop } : {});
   if (state.q) params.set("q", state.q);
+  for (const key of state.ignore) params.append("ignore", key);
   for (const id of state.like) params.append("like", id);
   if (isMixed(state) && state.weight !== EMPTY.weight) params.set("weight", String(state.weight));
   for (const [field, clause] of Object.entries(state.filters)) {

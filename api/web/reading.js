@@ -1,0 +1,107 @@
+/**
+ * What the words were understood to mean: a chip for each reading that acts on the results.
+ * Each can be taken back; its words then stay plain words.
+ *
+ * @typedef {import("./api.js").Plan} Plan
+ * @typedef {import("./api.js").Span} Span
+ * @typedef {import("./state.js").State} State
+ * @typedef {{ key: string, effect: "boost" | "filter" | "exclude", text: string, title: string
+ *   }} Reading
+ */
+import { $, h, icon } from "./dom.js";
+import { capital, fieldName, valueName } from "./format.js";
+import { numberLocale, t } from "./strings.js";
+
+const ICONS = { filter: "filter", exclude: "not" };
+const either = new Intl.ListFormat(numberLocale, { type: "disjunction" });
+
+/** The limits a screen reader was last told of; they are said once, not with every search. */
+let told = "";
+
+/**
+ * The readings behind the results, in the order of the words, each once.
+ *
+ * @param {Plan} plan
+ * @param {State} state
+ * @returns {Reading[]}
+ */
+export function readings(plan, state) {
+  const acting = (plan.spans ?? []).filter((span) => acts(span, state));
+  acting.sort((a, b) => a.start - b.start);
+  return [...new Map(acting.map((span) => [keyOf(span), reading(span, plan)])).values()];
+}
+
+/**
+ * Those that keep products out of the results.
+ *
+ * @param {Plan} plan
+ * @param {State} state
+ */
+export const limits = (plan, state) =>
+  readings(plan, state).filter(({ effect }) => effect !== "boost");
+
+/** A boost gives way to an order the shopper chose, a limit to a filter on the same field. */
+function acts({ effect = "note", field }, state) {
+  if (effect === "note") return false;
+  return effect === "boost" ? !state.sort : !(field && field in state.filters);
+}
+
+/** How the API knows a reading that is to be ignored. */
+const keyOf = ({ label, value }) => `${label}:${value.toLowerCase()}`;
+
+function reading(span, plan) {
+  const { effect, field = "", values = [] } = span;
+  const names = values.map((value) => valueName(field, value));
+  const words = names.length > 1 ? span.value : (names[0] ?? typed(span, plan));
+  const value = effect === "exclude" && names.length ? t("readingNot", { value: words }) : words;
+  return {
+    key: keyOf(span),
+    effect,
+    text: field ? t("reading", { field: fieldName(field), value }) : value,
+    title: t(`reading${capital(effect)}`, { values: names.length ? either.format(names) : words }),
+  };
+}
+
+/** The span's words. The API counts characters; a string's index counts some of them twice. */
+const typed = ({ start, end }, { read }) => [...read].slice(start, end).join("");
+
+/**
+ * @param {Plan} plan
+ * @param {State} state
+ * @param {{ onignore: (keys: string[]) => void, onrestore: () => void }} actions
+ */
+export function drawReadings(plan, state, { onignore, onrestore }) {
+  const found = readings(plan, state);
+  const items = found.map((each) => chip(each, () => onignore([each.key])));
+  if (state.ignore.length) items.push(restorer(onrestore));
+  const list = $("readings");
+  const focused = [...list.children].findIndex((item) => item.contains(document.activeElement));
+  list.replaceChildren(...items);
+  $("reading").hidden = !items.length;
+  if (focused >= 0) focusNear(items, focused);
+  tell(found);
+}
+
+function chip({ effect, text, title }, onclick) {
+  const label = t("removeReading", { reading: text });
+  const button = { type: "button", class: `chip ${effect}`, "aria-label": label, title, onclick };
+  const sign = ICONS[effect] && icon(ICONS[effect]);
+  return h("li", {}, h("button", button, sign, h("span", { dir: "auto" }, text), icon("close")));
+}
+
+function restorer(onclick) {
+  return h("li", {}, h("button", { type: "button", class: "link", onclick }, t("restoreReadings")));
+}
+
+/** The focus stays where a chip was taken away, or Tab would start again at the page's top. */
+function focusNear(items, place) {
+  const next = items[Math.min(place, items.length - 1)]?.firstChild ?? $("results");
+  next.focus({ preventScroll: true });
+}
+
+function tell(found) {
+  const texts = found.filter(({ effect }) => effect !== "boost").map(({ text }) => text);
+  const now = texts.join(", ");
+  if (now && now !== told) $("announce").textContent = t("readingLimits", { readings: now });
+  told = now;
+}
