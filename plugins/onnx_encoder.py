@@ -7,7 +7,7 @@ share its sessions, and a query's text runs through the trunk once for both.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -73,7 +73,7 @@ class _Texts:
         self._tower = tower
         self.prefixes = {"query": tower.query_prefix, "document": tower.document_prefix}
         self._session = session
-        self._tokenizer = _tokenizer(folder, tower)
+        self._tokenizer = load_tokenizer(folder / tower.tokenizer, tower.max_tokens)
         self._last: tuple[tuple[str, ...], dict[str, Vectors]] | None = None
 
     def encode(self, texts: Sequence[str]) -> dict[str, Vectors]:
@@ -86,15 +86,9 @@ class _Texts:
         return last[1]
 
     def _run(self, texts: tuple[str, ...]) -> dict[str, Vectors]:
-        """Batches of similar length within the token budget, put back in order."""
         encoded = [e.ids for e in self._tokenizer.encode_batch_fast(list(texts))]
-        order = sorted(range(len(texts)), key=lambda i: len(encoded[i]))
         rows = {s: np.empty((len(texts), d), dtype=np.float32) for s, d in self._dims.items()}
-        for batch in _batches(order, encoded, self._tower.pad_to):
-            shape = len(batch), self._tower.pad_to or len(encoded[batch[-1]])
-            ids = np.full(shape, self._tower.pad_id, dtype=np.int64)
-            for row, i in enumerate(batch):
-                ids[row, : len(encoded[i])] = encoded[i]
+        for batch, ids in token_batches(encoded, self._tower.pad_id, self._tower.pad_to):
             outputs = self._session.run(list(rows), {"input_ids": ids})
             for space, output in zip(rows, outputs, strict=True):
                 rows[space][batch] = output
@@ -232,14 +226,31 @@ def _has_vnni() -> bool:
         return False
 
 
-def _tokenizer(folder: Path, tower: TextTower) -> Any:
+def load_tokenizer(path: Path, max_tokens: int) -> Any:
+    """The tokenizer in ``path``, which cuts to ``max_tokens`` and pads nothing.
+
+    Raises:
+        InvalidModel: the file is none.
+    """
     try:
-        tokenizer = Tokenizer.from_file(str(folder / tower.tokenizer))
+        tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the tokenizers package raises bare Exceptions
-        raise InvalidModel(f"{folder / tower.tokenizer}: not a tokenizer: {error}") from error
+        raise InvalidModel(f"{path}: not a tokenizer: {error}") from error
     tokenizer.no_padding()
-    tokenizer.enable_truncation(tower.max_tokens)
+    tokenizer.enable_truncation(max_tokens)
     return tokenizer
+
+
+def token_batches(
+    encoded: Sequence[Sequence[int]], pad_id: int, pad_to: int = 0
+) -> Iterator[tuple[list[int], npt.NDArray[np.int64]]]:
+    """Batches of similar length within the token budget: which texts, and their padded ids."""
+    order = sorted(range(len(encoded)), key=lambda i: len(encoded[i]))
+    for batch in _batches(order, encoded, pad_to):
+        ids = np.full((len(batch), pad_to or len(encoded[batch[-1]])), pad_id, dtype=np.int64)
+        for row, i in enumerate(batch):
+            ids[row, : len(encoded[i])] = encoded[i]
+        yield batch, ids
 
 
 def _batches(
