@@ -35,7 +35,8 @@ PROBE_PIXELS = 16
 
 
 class Tensor(Struct, frozen=True):
-    """An input or output; ``dtype`` is numpy's name, -1 in ``shape`` is a dynamic dimension."""
+    """An input or output; ``dtype`` is numpy's name, -1 in ``shape`` is a dynamic dimension: of
+    an output, as large as the input's in the same place."""
 
     name: str
     dtype: str
@@ -130,9 +131,10 @@ class CompiledGraph(Struct, frozen=True):
 
 
 def agreement(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
-    """Of pairs of rows ``[n, d]``, ``a`` of length one, the worst 1 - |a - b|² / 2: the cosine
-    where ``b`` is of length one too, less where it is not; NaN where a value is."""
-    return float((1.0 - np.square(a - b).sum(axis=1) / 2.0).min())
+    """Of pairs of rows ``[…, d]`` the worst 1 - |a - b|² / 2: the cosine where both are of length
+    one, less where ``b`` is not; as good a measure for rows of probabilities. NaN where a value
+    is."""
+    return float((1.0 - np.square(a - b).sum(axis=-1) / 2.0).min())
 
 
 class _Engines(Struct, frozen=True):

@@ -41,6 +41,7 @@ from .onnx_encoder import (
     onnx_session,
     shared_model,
 )
+from .query_reader import QueryReader
 from .tensorrt_runtime import TensorrtEngine, import_tensorrt
 
 log = logging.getLogger(__name__)
@@ -81,30 +82,60 @@ class EngineSession:
         return self._plain.run(outputs, inputs)
 
 
-class TensorrtModel(ServedModel):
-    """A directory's towers on engines, as far as these can be used here."""
+class Engines:
+    """Opens a directory's graphs on their engines, as far as these can be used here."""
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
-        manifest = load_manifest(folder)
-        self.sessions: list[EngineSession] = []
+        self.manifest = load_manifest(folder)
+        self._folder, self._threads, self._precision = folder, threads, precision
+        self._sessions: list[EngineSession] = []
 
-        def open_session(path: Path) -> Session:
-            plain = onnx_session(path, threads)
-            session = EngineSession(
-                plain, lambda plain: _engine(folder, manifest, path.name, precision, plain)
-            )
-            self.sessions.append(session)
-            return session
+    def open(self, path: Path) -> Session:
+        """The graph in ``path``, on its engine or with the reason in ``fallback``."""
+        session = EngineSession(
+            onnx_session(path, self._threads),
+            lambda plain: _engine(self._folder, self.manifest, path.name, self._precision, plain),
+        )
+        self._sessions.append(session)
+        return session
 
-        super().__init__(folder, manifest, open_session)
+    def warn(self) -> None:
+        """Log why ONNX Runtime serves a graph, where it does."""
         if reason := self.fallback:
             log.warning("%s", reason)
 
     @property
     def fallback(self) -> str:
-        """Why ONNX Runtime serves a tower; empty while engines serve all."""
-        reasons = dict.fromkeys(s.trouble for s in self.sessions if s.trouble)
+        """Why ONNX Runtime serves a graph; empty while engines serve all that are open."""
+        reasons = dict.fromkeys(s.trouble for s in self._sessions if s.trouble)
         return _fallback("; ".join(reasons)) if reasons else ""
+
+
+class TensorrtModel(ServedModel):
+    """A directory's towers on engines."""
+
+    def __init__(self, folder: Path, threads: int, precision: str) -> None:
+        self.engines = Engines(folder, threads, precision)
+        super().__init__(folder, self.engines.manifest, self.engines.open)
+        self.engines.warn()
+
+
+class TensorrtReader(QueryReader):
+    """The query tower in ``folder`` on TensorRT, or on ONNX Runtime with the reason in
+    ``fallback``.
+
+    Raises:
+        InvalidModel: as :class:`QueryReader` does.
+    """
+
+    def __init__(self, folder: Path, threads: int = 2, precision: str = "fp16") -> None:
+        self._engines = Engines(folder, threads, precision)
+        super().__init__(folder, threads, self._engines.open)
+        self._engines.warn()
+
+    @property
+    def fallback(self) -> str:
+        return self._engines.fallback
 
 
 class TensorrtEncoder(ServedEncoder):
@@ -122,7 +153,7 @@ class TensorrtEncoder(ServedEncoder):
         )
         super().__init__(model, options.space)
         assert isinstance(model, TensorrtModel)
-        self._engines = model
+        self._engines = model.engines
 
     @property
     def fallback(self) -> str:

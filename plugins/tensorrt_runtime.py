@@ -62,6 +62,11 @@ def _padded(profile: Profile, shape: Shape) -> Shape:
     return tuple(min(max(1 << (d - 1).bit_length(), low), high) for d, low, high in sizes)
 
 
+def _resolved(declared: Shape, given: Shape) -> Shape:
+    """An output's shape for an input of the shape ``given``."""
+    return tuple(given[i] if d < 0 else d for i, d in enumerate(declared))
+
+
 class TensorrtEngine:
     """One engine: a context per profile, buffers for the largest batch; thread-safe.
 
@@ -93,7 +98,11 @@ class TensorrtEngine:
         largest = max(math.prod(profile.max) for profile in compiled.profiles)
         self._input = Buffer(cuda, largest * np.dtype(compiled.input.dtype).itemsize)
         self._outputs = {
-            t.name: Buffer(cuda, most * math.prod(t.shape[1:]) * np.dtype(t.dtype).itemsize)
+            t.name: Buffer(
+                cuda,
+                max(math.prod(_resolved(t.shape, p.max)) for p in compiled.profiles)
+                * np.dtype(t.dtype).itemsize,
+            )
             for t in compiled.outputs
         }
         self._captures = compiled.library == "tensorrt"
@@ -144,7 +153,9 @@ class TensorrtEngine:
             self._graphs[index] = self._captured(index, shape)
         return {
             t.name: self._outputs[t.name]
-            .view(t.dtype, (shape[0], *t.shape[1:]))[: len(rows)]
+            .view(t.dtype, _resolved(t.shape, shape))[
+                tuple(slice(0, d) for d in _resolved(t.shape, rows.shape))
+            ]
             .copy()
             for t in self._compiled.outputs
         }
@@ -156,7 +167,7 @@ class TensorrtEngine:
         self._must(context.set_input_shape(tensor.name, shape), f"input shape {shape}")
         self._must(context.execute_async_v3(int(self._cuda.stream)), "the run")
         for t in self._compiled.outputs:
-            size = shape[0] * math.prod(t.shape[1:]) * np.dtype(t.dtype).itemsize
+            size = math.prod(_resolved(t.shape, shape)) * np.dtype(t.dtype).itemsize
             self._cuda.copy_out(self._outputs[t.name], size)
 
     def _captured(self, index: int, shape: Shape) -> Any:

@@ -43,11 +43,14 @@ LIKELY: dict[str, dict[str, float]] = {
 KINDS = {"running": 0, "shoe": 0, "dress": 1}
 """The category that a token speaks for."""
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+PIECES = 100
+"""As many as any vocabulary has; see :data:`engine.compiled.PROBE_TOKENS`."""
 
 
 def write_lookup(folder: Path) -> Manifest:
     """The served folder, in a folder that exists."""
     pieces = [*SPECIAL, *LIKELY, "for", *digits, *ascii_lowercase]
+    pieces += [f"[unused{i}]" for i in range(PIECES - len(pieces))]
     tower = QueryTower("query.onnx", "tokenizer.json", 16, LABELS, CATEGORIES)
     onnx.save(_graph(pieces), folder / tower.file)
     _tokenizer(pieces).save(str(folder / tower.tokenizer))
