@@ -26,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import BertModel
+from transformers.utils import logging as transformers_logging
 
 from engine import InvalidModel, Manifest
 
@@ -33,7 +34,7 @@ from .onnx_export import round_to_served
 
 JOINT_DIM = 256
 TRUNK = "tf_efficientnet_lite0"
-IMAGE_SIZE = 160
+IMAGE_SIZE = 128
 """Side of the picture when served; training may use a smaller one."""
 TEXT_FEATURES = 384
 MAX_TOKENS = 128
@@ -43,6 +44,9 @@ FROZEN_LAYERS = 3
 """Text layers before the first trained one."""
 MEAN = STD = (0.5, 0.5, 0.5)
 """Pixels to [-1, 1], as the EfficientNet-Lite models were trained."""
+
+transformers_logging.set_verbosity_error()  # else each load lists the pooler, which is unused
+transformers_logging.disable_progress_bar()
 
 _WEIGHTS = {
     "tf_efficientnet_lite0": EfficientnetLite0ModelFile,

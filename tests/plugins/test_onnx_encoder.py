@@ -53,7 +53,7 @@ def test_the_shipped_model_is_complete() -> None:
     assert set(manifest.spaces["joint"].min_score) == {"text", "image"}
     assert set(manifest.spaces["sentence"].min_score) == {"text"}
     size = sum(path.stat().st_size for path in SHIPPED.iterdir())
-    assert size <= 34_000_000, "weights count against the repository for ever"
+    assert size <= 39_000_000, "weights count against the repository for ever"
 
 
 def test_golden_texts(shipped_joint: Encoder, shipped_sentence: Encoder, golden: Path) -> None:
@@ -204,4 +204,6 @@ def test_an_image_only_model(copied: Path) -> None:
 
 def test_shipped_graphs_name_no_file_of_the_machine_that_made_them() -> None:
     for file in sorted(SHIPPED.glob("*.onnx")):
-        assert b".py" not in file.read_bytes(), file.name
+        graph = file.read_bytes()
+        assert b'.py", line' not in graph, file.name
+        assert b"site-packages" not in graph, file.name
