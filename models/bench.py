@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 from engine import Encoder, load_manifest
 from engine.manifest import Manifest, save_manifest
 
-from .evaluation import Figure, evaluate, plugins, served_encoder
+from .evaluation import Figure, evaluate, plugins, served_encoder, served_reader
 
 LENGTHS = (8, 16, 32)
 """Tokens of a query; titles have 8 to 16."""
@@ -90,12 +90,16 @@ def speeds(folder: Path, threads: int) -> dict[str, float]:
     plugins()  # imports ONNX Runtime, which is not the model's time
     before, start = _resident_mb(), time.perf_counter()
     encoders = [served_encoder(folder, space, threads) for space in manifest.spaces]
+    reader = served_reader(folder, threads=threads) if manifest.query else None
     found = {"load ms": (time.perf_counter() - start) * 1000.0}
     found["memory when loaded MB"] = _resident_mb() - before
     texts = next((e for e in encoders if "text" in e.info.modalities), None)
     images = next((e for e in encoders if "image" in e.info.modalities), None)
     if texts is not None and manifest.text is not None:
         found |= _text_speeds(texts, Tokenizer.from_file(str(folder / manifest.text.tokenizer)))
+    if reader is not None and manifest.query is not None:
+        tokenizer = Tokenizer.from_file(str(folder / manifest.query.tokenizer))
+        found |= _lone_speeds("reading", reader.read, tokenizer)
     if images is not None:
         found |= _image_speeds(images)
     found["memory after large batches MB"] = _resident_mb() - before
@@ -103,16 +107,24 @@ def speeds(folder: Path, threads: int) -> dict[str, float]:
 
 
 def _text_speeds(encoder: Encoder, tokenizer: Tokenizer) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for length in LENGTHS:
-        queries = texts_of(tokenizer, length, QUERIES + 10)
-        times = _times([partial(encoder.encode_texts, [query], "query") for query in queries], 10)
-        found[f"query of {length} tokens p50 ms"] = float(np.median(times))
-        found[f"query of {length} tokens p95 ms"] = float(np.percentile(times, 95))
+    found = _lone_speeds("query", lambda text: encoder.encode_texts([text], "query"), tokenizer)
     documents = texts_of(tokenizer, 16, TEXT_BATCH * ROUNDS)
     batches = [documents[i : i + TEXT_BATCH] for i in range(0, len(documents), TEXT_BATCH)]
     times = _times([partial(encoder.encode_texts, batch, "document") for batch in batches])
     found["texts of 16 tokens per second"] = TEXT_BATCH / min(times) * 1000.0
+    return found
+
+
+def _lone_speeds(
+    what: str, call: Callable[[str], object], tokenizer: Tokenizer
+) -> dict[str, float]:
+    """Of ``call`` on one text after the other."""
+    found: dict[str, float] = {}
+    for length in LENGTHS:
+        texts = texts_of(tokenizer, length, QUERIES + 10)
+        times = _times([partial(call, text) for text in texts], 10)
+        found[f"{what} of {length} tokens p50 ms"] = float(np.median(times))
+        found[f"{what} of {length} tokens p95 ms"] = float(np.percentile(times, 95))
     return found
 
 

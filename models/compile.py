@@ -54,9 +54,7 @@ def compile_served(
         for name in manifest.files:
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, partial / name)
-        for tower in (manifest.text, manifest.image):
-            if tower is None:
-                continue
+        for tower in manifest.towers:
             file = partial / tower.file
             onnx.save(plain(onnx.load(file)), file)
             if precision == "int8" and isinstance(tower, ImageTower) and photos:

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,17 @@ def served_encoder(folder: Path, space: str, threads: int = 2) -> Encoder:
     options = {"model": str(folder.resolve()), "space": space, "threads": threads}
     encoder: Encoder = plugins().create("encoders", "onnx", options)
     return encoder
+
+
+def served_reader(folder: Path, **options: Any) -> Any:
+    """The query tower of a served folder as queries are read with it: a ``QueryReader`` of
+    ``plugins/query_reader.py``; ``options`` are those of the query processor that uses it.
+
+    Raises:
+        InvalidModel: the folder is damaged, or has no query tower.
+    """
+    wanted = {"model": str(folder.resolve()), **options}
+    return plugins().create("query_processors", "understand", wanted).reader
 
 
 @cache

@@ -36,7 +36,7 @@ class Parity(Struct, frozen=True):
     def __str__(self) -> str:
         figures = f"cosine mean {self.mean:.6f} worst {self.cosine:.6f}   error ≤ {self.error:.1e}"
         bound = f"   {'worst' if self.whole else 'mean'} ≥ {self.bound:g}"
-        return f"{self.what:44} {figures}{bound if self.bound > -1.0 else ''}{_verdict(self.kept)}"
+        return f"{self.what:44} {figures}{bound if self.bound > -1.0 else ''}{verdict(self.kept)}"
 
 
 class Loss(Struct, frozen=True):
@@ -56,10 +56,11 @@ class Loss(Struct, frozen=True):
     def __str__(self) -> str:
         change = (self.served - self.reference) / self.reference if self.reference else 0.0
         figures = f"{self.reference:.4f} → {self.served:.4f}   {change:+.2%}"
-        return f"{self.what:44} {figures}   loss ≤ {self.bound:.0%}{_verdict(self.kept)}"
+        return f"{self.what:44} {figures}   loss ≤ {self.bound:.0%}{verdict(self.kept)}"
 
 
-def _verdict(kept: bool) -> str:
+def verdict(kept: bool) -> str:
+    """The end of a line of a report."""
     return "" if kept else "   BROKEN"
 
 

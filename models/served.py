@@ -14,12 +14,21 @@ from msgspec import Struct
 from torch import nn
 
 from engine import InvalidModel
-from engine.manifest import FORMAT, ImageTower, Manifest, Space, TextTower, save_manifest
+from engine.manifest import (
+    FORMAT,
+    ImageTower,
+    Manifest,
+    QueryTower,
+    Space,
+    TextTower,
+    save_manifest,
+)
 
 from .new_folder import new_folder
 from .onnx_export import export_onnx
 
 TEXT_FILE, IMAGE_FILE, TOKENIZER_FILE = "text.onnx", "image.onnx", "tokenizer.json"
+QUERY_FILE, QUERY_TOKENIZER_FILE = "query.onnx", "query-tokenizer.json"
 
 
 class TextPart(Struct, frozen=True):
@@ -39,6 +48,15 @@ class ImagePart(Struct, frozen=True):
     tower: ImageTower
 
 
+class QueryPart(Struct, frozen=True):
+    """``module`` takes int64 ``input_ids [n, t]`` and returns the probabilities ``tower.outputs``;
+    it masks ``tower.pad_id`` itself. ``tokenizer`` is a ``tokenizer.json``."""
+
+    module: nn.Module
+    tower: QueryTower
+    tokenizer: Path
+
+
 def write_served(
     folder: Path,
     *,
@@ -49,24 +67,29 @@ def write_served(
     spaces: dict[str, Space],
     text: TextPart | None,
     image: ImagePart | None,
+    query: QueryPart | None = None,
 ) -> Manifest:
     """Export the parts and write the served directory, whole or not at all.
 
     Raises:
-        InvalidModel: ``folder`` exists, there is no part, or a part is too large.
+        InvalidModel: ``folder`` exists, there is no part, two share a file, or one is too large.
     """
-    if text is None and image is None:
-        raise InvalidModel(f"{name}: neither a text nor an image tower to serve")
-    files: list[str] = []
+    parts = [part for part in (text, image, query) if part is not None]
+    if not parts:
+        raise InvalidModel(f"{name}: no tower to serve")
+    files = [part.tower.file for part in parts]
+    files += [part.tower.tokenizer for part in parts if not isinstance(part, ImagePart)]
+    if twice := {file for file in files if files.count(file) > 1}:
+        raise InvalidModel(f"{name}: two towers write {', '.join(sorted(twice))}: rename one")
     with new_folder(folder) as partial:
         if text is not None:
-            _export_text(text, partial)
-            files += [text.tower.file, text.tower.tokenizer]
+            _export_tokens(text, text.tower.spaces, partial, text.tower.pad_to)
         if image is not None:
             pixels = torch.zeros(2, 3, image.tower.size, image.tower.size)
             file = partial / image.tower.file
             export_onnx(image.module, pixels, file, ("pixels",), image.tower.spaces)
-            files.append(image.tower.file)
+        if query is not None:
+            _export_tokens(query, query.tower.outputs, partial)
         manifest = Manifest(
             format=FORMAT,
             name=name,
@@ -77,22 +100,25 @@ def write_served(
             files=dict.fromkeys(files, ""),
             text=text.tower if text else None,
             image=image.tower if image else None,
+            query=query.tower if query else None,
         )
         return save_manifest(partial, manifest)
 
 
-def _export_text(part: TextPart, folder: Path) -> None:
+def _export_tokens(
+    part: TextPart | QueryPart, outputs: tuple[str, ...], folder: Path, pad_to: int = 0
+) -> None:
     """Plain attention, whose nodes ONNX Runtime recognizes and fuses; of any length, unless
-    the model looks at its padding."""
+    the model looks at its padding (``pad_to``)."""
     models = [m for m in part.module.modules() if hasattr(m, "set_attn_implementation")]
     before = [model.config._attn_implementation for model in models]
     for model in models:
         model.set_attn_implementation("eager")
     try:
         tower = part.tower
-        ids = torch.full((2, tower.pad_to or 8), tower.pad_id + 1, dtype=torch.int64)
-        dynamic = (0,) if tower.pad_to else (0, 1)
-        export_onnx(part.module, ids, folder / tower.file, ("input_ids",), tower.spaces, dynamic)
+        ids = torch.full((2, pad_to or 8), tower.pad_id + 1, dtype=torch.int64)
+        dynamic = (0,) if pad_to else (0, 1)
+        export_onnx(part.module, ids, folder / tower.file, ("input_ids",), outputs, dynamic)
     finally:
         for model, implementation in zip(models, before, strict=True):
             model.set_attn_implementation(implementation)

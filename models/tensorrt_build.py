@@ -18,7 +18,15 @@ from msgspec import Struct
 
 from engine import CompiledGraph, InvalidModel, Profile, agreement
 from engine.compiled import FOLDER, Library, load_compiled, save_compiled
-from engine.manifest import Manifest, file_digest, load_manifest, rounds_activations
+from engine.manifest import (
+    ImageTower,
+    Manifest,
+    QueryTower,
+    TextTower,
+    file_digest,
+    load_manifest,
+    rounds_activations,
+)
 
 from .half_precision import Precision, in_precision
 from .plain_graph import plain
@@ -36,6 +44,9 @@ BATCH = 32
 LONE_LENGTHS = (8, 16, 32)
 """A shopper's query is one text of at most 32 tokens nearly always; each length gets a profile
 of its own, small enough for a CUDA graph."""
+
+
+Tower = TextTower | ImageTower | QueryTower
 
 
 class Wanted(Struct, frozen=True):
@@ -67,7 +78,7 @@ def build_engines(folder: Path, wanted: Wanted) -> list[Built]:
     if wanted.library == "tensorrt":
         wanted = msgspec.structs.replace(wanted, capabilities=(present_capability(),))
     (folder / FOLDER).mkdir(exist_ok=True)
-    return [_build_tower(trt, folder, file, manifest, wanted) for file in _graphs(manifest)]
+    return [_build_tower(trt, folder, tower, manifest, wanted) for tower in manifest.towers]
 
 
 def profiles_of(shape: Sequence[int], max_tokens: int) -> tuple[Profile, ...]:
@@ -92,17 +103,14 @@ def profiles_of(shape: Sequence[int], max_tokens: int) -> tuple[Profile, ...]:
     return (*lone_texts, *ranges)
 
 
-def _graphs(manifest: Manifest) -> list[str]:
-    return [tower.file for tower in (manifest.text, manifest.image) if tower is not None]
-
-
-def _build_tower(trt: Any, folder: Path, file: str, manifest: Manifest, wanted: Wanted) -> Built:
+def _build_tower(trt: Any, folder: Path, tower: Tower, manifest: Manifest, wanted: Wanted) -> Built:
+    file = tower.file
     model = onnx.load(folder / file)
     source, *more = model.graph.input
     if more:
         raise InvalidModel(f"{file}: {len(more) + 1} inputs; a served graph has one")
     tensor = described(source)
-    limit = manifest.text.max_tokens if manifest.text else 0
+    limit, pad = (0, 0) if isinstance(tower, ImageTower) else (tower.max_tokens, tower.pad_id)
     profiles = profiles_of(tensor.shape, limit)
     version = str(trt.__version__)
     key = engine_key(manifest.files[file], version, wanted, profiles)
@@ -131,7 +139,7 @@ def _build_tower(trt: Any, folder: Path, file: str, manifest: Manifest, wanted: 
         input=tensor,
         outputs=tuple(described(output) for output in model.graph.output),
         profiles=profiles,
-        pad=manifest.text.pad_id if manifest.text and manifest.text.file == file else 0,
+        pad=pad,
     )
     near = _agreement(engine, folder / file, plain_model)
     engine = msgspec.structs.replace(engine, agreement=near)

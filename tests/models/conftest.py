@@ -13,6 +13,7 @@ from open_clip.model import CustomTextCLIP
 from engine.testing.encoder_contract import picture
 from models.towers import build_clip
 from tests.models.tiny import write_tiny
+from tests.models.tiny_query import write_tiny_query
 
 torch.set_num_threads(2)
 COLORS = ("Red", "Blue", "Green", "Black")
@@ -33,6 +34,16 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
         # torch.export and its ONNX exporter warn about each other's deprecations.
         warnings.simplefilter("ignore")
         write_tiny(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_query(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A served folder of a small random query tower, in float32; not to be changed."""
+    folder = tmp_path_factory.mktemp("tiny-query") / "fp32"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as above
+        write_tiny_query(folder)
     return folder
 
 

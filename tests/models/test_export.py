@@ -106,7 +106,7 @@ def test_a_model_is_not_written_over(tmp_path: Path) -> None:
 
 
 def test_a_model_without_towers(tmp_path: Path) -> None:
-    with pytest.raises(InvalidModel, match="neither a text nor an image tower"):
+    with pytest.raises(InvalidModel, match="constant: no tower to serve"):
         write(tmp_path / "model", text=False)
 
 
