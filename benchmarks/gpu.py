@@ -1,13 +1,13 @@
-"""The two towers on a GPU, by every runtime that is installed: one table.
+"""The towers of a model on a GPU, by every runtime that is installed: one table.
 
     python -m benchmarks.gpu MODEL [--checkpoint FILE] [--precision fp16] [--json result.json]
 
 torch (eager and compiled), ONNX Runtime with CUDA, TensorRT-RTX and TensorRT, at one row and
-at 32, texts of 8, 16 and 32 tokens and images. Times are medians in milliseconds from host
-memory to host memory, without tokenizing and decoding. All compute in ``--precision`` (torch by
-autocast). torch runs the product CLIP, with random heads where there is no ``--checkpoint``: the
-time is the same. A runtime that cannot run is listed with its own words. Exit status 3, and one
-line, without a GPU.
+at 32, texts and queries of 8, 16 and 32 tokens, and images. Times are medians in milliseconds
+from host memory to host memory, without tokenizing and decoding. All compute in ``--precision``
+(torch by autocast). torch runs the product CLIP, with random heads where there is no
+``--checkpoint``: the time is the same; a query tower it runs only from its checkpoint. A runtime
+that cannot run is listed with its own words. Exit status 3, and one line, without a GPU.
 """
 
 from __future__ import annotations
@@ -31,10 +31,18 @@ import onnx
 import onnxruntime
 import torch
 
-from engine import EntrepotError, Manifest, NoAccelerator, load_manifest, read_compiled
+from engine import (
+    EntrepotError,
+    InvalidModel,
+    Manifest,
+    NoAccelerator,
+    load_manifest,
+    read_compiled,
+)
 from engine.compiled import Library
 from models.half_precision import Precision, in_precision
 from models.plain_graph import plain
+from models.query_model import load_query_bert
 from models.tensorrt_build import Wanted, build_engines
 from models.tensorrt_library import import_library
 from models.towers import ImageGraph, TextGraph, build_clip, load_checkpoint
@@ -44,7 +52,7 @@ from plugins.tensorrt_runtime import TensorrtEngine
 Rows = npt.NDArray[Any]
 Run = Callable[[Rows], object]
 Runtime = Callable[[str], Run]
-"""Loads the tower "text" or "image" and gives what runs it."""
+"""Loads the tower "text", "image" or "query" and gives what runs it."""
 
 BATCHES, LENGTHS = (1, 32), (8, 16, 32)
 WARM_UP, RUNS = 20, 200
@@ -62,6 +70,9 @@ def cases(manifest: Manifest) -> dict[str, tuple[str, Rows]]:
     for batch in BATCHES if manifest.text else ():
         for length in (fixed,) if fixed else LENGTHS:
             found[f"text {batch} × {length}"] = "text", rng.integers(1, 100, (batch, length))
+    for batch in BATCHES if manifest.query else ():
+        for length in LENGTHS:
+            found[f"query {batch} × {length}"] = "query", rng.integers(1, 100, (batch, length))
     for batch in BATCHES if manifest.image else ():
         assert manifest.image is not None
         shape = batch, 3, manifest.image.size, manifest.image.size
@@ -109,12 +120,10 @@ def table(columns: list[str], found: Mapping[str, dict[str, float] | str]) -> st
 
 
 def on_torch(checkpoint: Path | None, precision: Precision, *, compiled: bool) -> Runtime:
-    """The product CLIP, eager or compiled with CUDA graphs."""
+    """The product CLIP or the query BERT, eager or compiled with CUDA graphs."""
 
     def load(tower: str) -> Run:
-        model = build_clip() if checkpoint is None else load_checkpoint(checkpoint)
-        module: Any = TextGraph(model) if tower == "text" else ImageGraph(model)
-        module = module.eval().cuda()
+        module = torch_module(tower, checkpoint).eval().cuda()
         if compiled:
             module = torch.compile(module, mode="reduce-overhead", dynamic=False)
         half = DTYPES.get(precision)
@@ -128,6 +137,16 @@ def on_torch(checkpoint: Path | None, precision: Precision, *, compiled: bool) -
         return run
 
     return load
+
+
+def torch_module(tower: str, checkpoint: Path | None) -> Any:
+    """What the tower was exported from."""
+    if tower == "query":
+        if checkpoint is None:
+            raise InvalidModel("torch needs --checkpoint for a query tower")
+        return load_query_bert(checkpoint)
+    model = build_clip() if checkpoint is None else load_checkpoint(checkpoint)
+    return TextGraph(model) if tower == "text" else ImageGraph(model)
 
 
 def on_onnx_runtime(folder: Path, manifest: Manifest, precision: Precision) -> Runtime:
@@ -164,9 +183,9 @@ def on_tensorrt(
 
 
 def file_of(manifest: Manifest, tower: str) -> str:
-    found = manifest.text if tower == "text" else manifest.image
-    assert found is not None
-    return found.file
+    """The graph of a tower."""
+    file: str = getattr(manifest, tower).file
+    return file
 
 
 def machine() -> dict[str, str]:

@@ -12,12 +12,15 @@ from torch import nn
 
 from engine import Encoder, InvalidModel, Manifest, Role, Vectors, load_manifest
 
+from . import query_parity
 from .data import rows, validation_ids
-from .evaluation import embed_files, open_rgb, served_encoder
+from .evaluation import embed_files, open_rgb, served_encoder, served_reader
 from .features import preprocess, token_ids
 from .parity import VARIANT, Loss, Parity, against
+from .query_parity import Agreement, Drift
 from .towers import ImageGraph, TextGraph, load_checkpoint
 
+Line = Parity | Loss | Agreement | Drift
 SAMPLES = 64
 TEXTS = (
     *("red leather purse", "a", "", "Nike Men Blue Running Shoes", "crème brûlée à l'orange"),
@@ -27,16 +30,32 @@ SIZES = ((60, 80), (224, 224), (641, 479), (300, 900))
 
 
 def report(
-    folder: Path, reference: Path, cosine: float | None, data: Path | None
-) -> Iterator[Parity | Loss]:
+    folder: Path,
+    reference: Path,
+    cosine: float | None,
+    data: Path | None,
+    tags: float = query_parity.TAGS,
+) -> Iterator[Line]:
     """Every comparison, with its bound. ``cosine`` is the mean that is asked for
-    (:data:`models.parity.VARIANT` where it is None); with ``data`` the texts and photos are
-    validation products, and their retrieval is compared too.
+    (:data:`models.parity.VARIANT` where it is None), ``tags`` the share of words whose tag must
+    be the reference's. With ``data`` the texts and photos are validation products, whose
+    retrieval is compared too, and validation queries.
 
     Raises:
-        InvalidModel: one of the two cannot be read, or ``reference`` lacks a space.
+        InvalidModel: one of the two cannot be read, or ``reference`` lacks a space or tower.
     """
     manifest = load_manifest(folder)
+    if manifest.query is not None:
+        reader = served_reader(folder)
+        other = query_parity.reference_of(reference, reader)
+        yield from query_parity.report(reader, other, tags, data)
+    if manifest.spaces:
+        yield from _of_spaces(folder, manifest, reference, cosine, data)
+
+
+def _of_spaces(
+    folder: Path, manifest: Manifest, reference: Path, cosine: float | None, data: Path | None
+) -> Iterator[Parity | Loss]:
     expected = references(reference, manifest)
     texts, images = samples(data)
     for space, other in expected.items():

@@ -75,18 +75,25 @@ def compile_command(
     "--against",
     type=EITHER,
     required=True,
-    help="The served folder, or the product CLIP checkpoint, that MODEL was made from.",
+    help="The served folder, or the checkpoint, that MODEL was made from.",
 )
 @click.option(
     "--cosine", type=click.FloatRange(0, 1), help="Mean cosine it must reach.  [default: 0.997]"
 )
-@click.option("--data", type=FOLDER, help="Training data: compare a retrieval figure too.")
-def check(model: Path, against: Path, cosine: float | None, data: Path | None) -> None:
-    """Compare the embeddings of the served folder MODEL with those it was made from, and alone
-    with in a batch. Ends with exit status 1 where a bound is broken."""
+@click.option(
+    "--tags",
+    type=click.FloatRange(0, 1),
+    default=0.999,
+    show_default=True,
+    help="Share of words whose tag must be the same, of a model that reads queries.",
+)
+@click.option("--data", type=FOLDER, help="Training data: compare on it, and a retrieval figure.")
+def check(model: Path, against: Path, cosine: float | None, tags: float, data: Path | None) -> None:
+    """Compare the embeddings, and the words' tags, of the served folder MODEL with those it was
+    made from, and alone with in a batch. Ends with exit status 1 where a bound is broken."""
     report = heavy("check").report
     broken = 0
-    for line in report(model, against, cosine, data):
+    for line in report(model, against, cosine, data, tags):
         click.echo(str(line))
         broken += not line.kept
     if broken:

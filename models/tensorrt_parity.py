@@ -20,12 +20,16 @@ from engine.encoders import fallback_of
 from engine.manifest import load_manifest
 
 from .check import recall, references, samples
+from .evaluation import served_reader
+from .query_parity import TAGS, agreement_of, queries, reference_of
 
 LOST = 0.01
 """The relative loss of a retrieval figure from which an engine is refused, as any variant is."""
 
 OpenEncoder = Callable[[Path, str, str], Encoder]
 """``(folder, space, precision)`` on the engines of the folder."""
+OpenReader = Callable[[Path, str], Any]
+"""``(folder, precision)``: the query tower on its engine."""
 
 
 def report(
@@ -34,6 +38,7 @@ def report(
     against: Path | None,
     data: Path | None,
     on_engines: OpenEncoder | None = None,
+    reader_on_engine: OpenReader | None = None,
 ) -> list[CompiledGraph]:
     """Compare the engines under ``keys`` and write what came out to ``engines.json``; an engine
     that failed is not served. An earlier verdict stays where none can be had now.
@@ -45,9 +50,14 @@ def report(
         Those engines, with their reports, in the order of ``keys``.
     """
     engines = {engine.key: engine for engine in load_compiled(folder)}
-    open_encoder = on_engines or _on_engines
+    open_encoder, open_reader = on_engines or _on_engines, reader_on_engine or _reader_on_engine
     for key in keys:
-        before, found = engines[key], _compared(folder, engines[key], against, data, open_encoder)
+        before = engines[key]
+        # Tags have a row for each token, embeddings one for each text.
+        if len(before.outputs[0].shape) == 3:
+            found = _compared_readings(folder, before, against, data, open_reader)
+        else:
+            found = _compared(folder, before, against, data, open_encoder)
         if found.status != "not run" or before.parity.status == "not run":
             engines[key] = msgspec.structs.replace(before, parity=found)
     save_compiled(folder, tuple(engines.values()))
@@ -64,7 +74,7 @@ def _compared(
     ours = {o.name: open_encoder(folder, o.name, engine.precision) for o in engine.outputs}
     for encoder in ours.values():
         if reason := fallback_of(encoder):
-            return CompiledParity("not run", "no GPU" if "no GPU" in reason else reason)
+            return _not_run(reason)
     manifest = load_manifest(folder)
     theirs = references(against or folder, manifest)
     texts, images = samples(data)
@@ -82,6 +92,34 @@ def _compared(
         figures["R@10"] = recall(theirs["joint"], data), recall(ours["joint"], data)
     bound = 1 - LOSS if against is not None else engine.bound
     return judged(bound, list(rows.values()), figures)
+
+
+def _compared_readings(
+    folder: Path,
+    engine: CompiledGraph,
+    against: Path | None,
+    data: Path | None,
+    open_reader: OpenReader,
+) -> CompiledParity:
+    """By the tags of words. A folder that rounds activations differs from its engine: against
+    itself, as many tags may be lost as of any figure."""
+    ours = open_reader(folder, engine.precision)
+    if ours.fallback:
+        return _not_run(ours.fallback)
+    theirs = reference_of(against or folder, served_reader(folder))
+    texts = queries(data)
+    expected = [theirs.tagged([text])[0] for text in texts]
+    bound = 1 - LOST if against is None else TAGS
+    found = agreement_of("tags", ours.decoder, expected, ours.tagged(texts), bound)
+    figures = {"tags": (1.0, found.share)}
+    if found.kept:
+        return CompiledParity("passed", error=found.error, figures=figures)
+    reason = f"{found.share:.3%} of tags are the same, at least {bound:.1%} is asked"
+    return CompiledParity("failed", reason, error=found.error, figures=figures)
+
+
+def _not_run(fallback: str) -> CompiledParity:
+    return CompiledParity("not run", "no GPU" if "no GPU" in fallback else fallback)
 
 
 def judged(
@@ -111,3 +149,7 @@ def _on_engines(folder: Path, space: str, precision: str) -> Encoder:
     options = {"model": str(folder.resolve()), "space": space, "precision": precision}
     encoder: Encoder = PluginManager().create("encoders", "tensorrt", options)
     return encoder
+
+
+def _reader_on_engine(folder: Path, precision: str) -> Any:
+    return served_reader(folder, runtime="tensorrt", precision=precision)

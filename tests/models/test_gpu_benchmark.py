@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from benchmarks import gpu
+from engine import InvalidModel
 from engine.manifest import load_manifest
 from plugins.onnx_encoder import WEIGHTS
 
 SHIPPED = WEIGHTS / "product-clip"
+LOOKUP = Path(__file__).parent.parent / "plugins" / "golden" / "query-lookup"
 
 
 def test_says_that_it_needs_a_gpu(
@@ -36,6 +40,18 @@ def test_texts_of_a_fixed_length_are_asked_at_that() -> None:
     assert manifest.text
     fixed = replace(manifest, text=replace(manifest.text, pad_to=64), image=None)
     assert list(gpu.cases(fixed)) == ["text 1 × 64", "text 32 × 64"]
+
+
+def test_a_query_tower_is_asked_as_texts_are() -> None:
+    manifest = load_manifest(LOOKUP)
+    inputs = gpu.cases(manifest)
+    assert list(inputs) == [
+        f"query {batch} × {length}" for batch in (1, 32) for length in (8, 16, 32)
+    ]
+    assert {rows.dtype for _, rows in inputs.values()} == {np.dtype("int64")}
+    assert gpu.file_of(manifest, "query") == "query.onnx"
+    with pytest.raises(InvalidModel, match="--checkpoint for a query tower"):
+        gpu.torch_module("query", None)
 
 
 def test_one_runtime_that_fails_leaves_the_others() -> None:
