@@ -35,7 +35,9 @@ BUILTINS = (
     "plugins.qdrant_server",
     "plugins.sources",
     "plugins.normalize",
+    "plugins.understand",
     "plugins.availability",
+    "plugins.understood",
     "plugins.variants",
     "models.cli",
 )

@@ -1,0 +1,125 @@
+"""Reads prices, sizes, measures, quantities and negations out of a query, by rules.
+
+Pure functions, one pass from left to right, each rule looking at a bounded number of tokens:
+time is linear in the text, whatever it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import zip_longest
+
+import msgspec
+from msgspec import Struct
+
+from . import query_lexicon as lexicon
+from .query_prices import Price, PriceRules, price_words
+from .query_sizes import Measure, Quantity, Size, SizeRules
+from .query_tokens import Phrases, Tokens, phrases_of
+
+MAX_NEGATED = 4
+"""Words after a negation that it can turn round."""
+
+
+class Negation(Struct, frozen=True):
+    """``body`` to ``end`` is what may be unwanted, up to a word that ends it; what of it is, the
+    shop's vocabulary must know. ``always``: it is, even if the shop has no word for it
+    ("without timer"). ``describes``: only what tells how a thing is can be unwanted, for "no
+    tie laces" are laces."""
+
+    start: int
+    end: int
+    body: int
+    always: bool = False
+    describes: bool = False
+
+
+Reading = Price | Measure | Size | Quantity | Negation
+
+
+def read(text: str, locale: str = "en") -> list[Reading]:
+    """The readings in ``text``, from left to right, none over another."""
+    tokens, language = Tokens(text), locale[:2].lower()
+    prices, sizes = PriceRules(tokens, price_words(language)), SizeRules(tokens)
+    negations = _NegationRule(tokens, _negations(language))
+    rules: tuple[Callable[[int], tuple[Reading, int] | None], ...] = (
+        *(prices.bounded, prices.money),
+        *(sizes.quantity, sizes.size, sizes.measure),
+        negations.at,
+    )
+    readings: list[Reading] = []
+    i = 0
+    while i < len(tokens):
+        found = next(filter(None, (rule(i) for rule in rules)), None)
+        if found is None:
+            i += 1
+        else:
+            reading, i = found
+            readings.append(reading)
+    return list(_apart(readings))
+
+
+def _apart(readings: list[Reading]) -> Iterator[Reading]:
+    """Negations end where the next reading begins."""
+    for reading, after in zip_longest(readings, readings[1:]):
+        if isinstance(reading, Negation) and after is not None and after.start < reading.end:
+            if after.start > reading.body:
+                yield msgspec.structs.replace(reading, end=after.start)
+        else:
+            yield reading
+
+
+@cache
+def _negations(language: str) -> Phrases[str]:
+    own = dict.fromkeys(name for name in ("en", language) if name in lexicon.NEGATIONS)
+    return Phrases(entry for name in own for entry in phrases_of(lexicon.NEGATIONS[name]))
+
+
+class _NegationRule:
+    def __init__(self, tokens: Tokens, cues: Phrases[str]) -> None:
+        self._tokens = tokens
+        self._cues = cues
+
+    def at(self, i: int) -> tuple[Negation, int] | None:
+        """``not black``, ``without sugar``, ``non-leather``, ``-black``; the token to go on with
+        is the first negated one, for a size or a price may stand there."""
+        tokens = self._tokens
+        found = self._minus(i) if tokens.has(i, "-") else self._cue(i)
+        if found is None:
+            return None
+        cue, body = found
+        fillers = {"any"} if cue == "without" else lexicon.FILLERS
+        while tokens.among(body, fillers):
+            body += 1
+        end = body
+        while end - body < MAX_NEGATED and self._goes_on(body, end):
+            end += 1
+        if end == body:
+            return None
+        always = cue == "without" and tokens[body].text not in lexicon.TITLES
+        places = tokens.places(i, end)
+        return Negation(*places, tokens[body].start, always, cue == "no"), body
+
+    def _minus(self, i: int) -> tuple[str, int] | None:
+        """A minus before a word, and no hyphen within one ("t -shirt")."""
+        tokens = self._tokens
+        if tokens.glued(i) or not (tokens.glued(i + 1) and tokens.is_kind(i + 1, "word")):
+            return None
+        return None if i and len(tokens[i - 1].text) == 1 else ("not", i + 1)
+
+    def _cue(self, i: int) -> tuple[str, int] | None:
+        tokens = self._tokens
+        found = self._cues.at(tokens, i)
+        if found is None or (tokens.glued(i) and tokens.has(i - 1, "-")):
+            return None
+        cue, body = found
+        return cue, body + (tokens.has(body, "-") and tokens.glued(body))
+
+    def _goes_on(self, body: int, i: int) -> bool:
+        tokens = self._tokens
+        if i >= len(tokens) or tokens.is_kind(i, "number"):
+            return False
+        if tokens.is_kind(i, "sign"):
+            return i > body and tokens.has(i, *"-&,'+/") and i + 1 < len(tokens)
+        return self._cues.at(tokens, i) is None and tokens[i].text not in lexicon.STOPS

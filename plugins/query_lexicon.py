@@ -1,0 +1,214 @@
+"""The words that the query grammar knows, by language, as plain data.
+
+English counts everywhere; words of other languages count where the shop's or the shopper's
+language is theirs, or where a currency stands beside the number. All entries are folded
+(:func:`plugins.query_tokens.fold`) when the grammar loads them, so accents are as written.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Bound = Literal["upper", "lower", "around", "range"]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+BOUNDS: Final[dict[str, dict[Bound, str]]] = {
+    "en": {
+        "upper": "under | below | less than | lower than | cheaper than | no more than | "
+        "not more than | not over | not above | not exceeding | up to | upto | at most | < | "
+        "<= | =< | ≤ | maximum of | max of | budget of",
+        "lower": "over | above | more than | greater than | higher than | at least | "
+        "no less than | not less than | not under | not below | "
+        "starting at | starting from | > | >= | => | ≥",
+        "around": "around | about | approx | approximately | roughly | circa | ~ | ≈",
+        "range": "between | from",
+    },
+    "de": {
+        "upper": "unter | bis | bis zu | weniger als | billiger als | günstiger als | höchstens | "
+        "maximal | nicht mehr als",
+        "lower": "über | ab | mehr als | mindestens | teurer als",
+        "around": "um | etwa | ungefähr | rund | circa | ca",
+        "range": "zwischen | von",
+    },
+    "fr": {
+        "upper": "moins de | sous | jusqu'à | au maximum | maximum | en dessous de | pas plus de",
+        "lower": "plus de | à partir de | au moins | au dessus de",
+        "around": "environ | autour de",
+        "range": "entre | de",
+    },
+    "es": {
+        "upper": "menos de | hasta | por debajo de | máximo | como máximo | no más de",
+        "lower": "más de | desde | a partir de | mínimo | por encima de | al menos",
+        "around": "alrededor de | unos | cerca de",
+        "range": "entre | de",
+    },
+    "it": {
+        "upper": "meno di | sotto | sotto i | fino a | massimo | al massimo | non più di",
+        "lower": "più di | oltre | sopra i | almeno | a partire da",
+        "around": "circa | intorno a",
+        "range": "tra | fra | da",
+    },
+    "pt": {
+        "upper": "menos de | até | abaixo de | máximo | no máximo | não mais de",
+        "lower": "mais de | acima de | a partir de | pelo menos",
+        "around": "cerca de | por volta de",
+        "range": "entre | de",
+    },
+    "nl": {
+        "upper": "onder | onder de | minder dan | tot | maximaal | hoogstens | niet meer dan",
+        "lower": "boven | boven de | meer dan | vanaf | minstens",
+        "around": "rond | rond de | ongeveer",
+        "range": "tussen | van",
+    },
+}
+WITH_CURRENCY: Final[dict[Bound, str]] = {
+    "upper": "max | maximum | within | for | budget",
+    "lower": "min | minimum | from",
+}
+"""English words that bound a price only where a currency says so ("air max 90", "from 1990")."""
+AFTER: Final[dict[Bound, str]] = {
+    "upper": "or less | or under | or below | or cheaper | and under | max | maximum | maximal",
+    "lower": "or more | and up | and over | and above | + | plus",
+}
+"""What may follow a price with a currency; "or less" also a bare number."""
+AFTER_BARE: Final = "or less | or under | or cheaper"
+JOINS: Final[dict[str, str]] = {
+    "en": "to | and | - | – | — | & | up to",
+    "de": "bis | und",
+    "fr": "et | à",
+    "es": "y | a",
+    "it": "e | a",
+    "pt": "e | a",
+    "nl": "en | tot",
+}
+
+DOLLARS: Final = ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN")
+CROWNS: Final = ("SEK", "NOK", "DKK", "ISK")
+RUPEES: Final = ("INR", "PKR", "LKR", "NPR")
+PESOS: Final = ("MXN", "ARS", "CLP", "COP", "PHP")
+_CODES: Final = _words("usd eur gbp jpy chf cad aud nzd pln czk huf cny brl mxn zar krw sgd hkd")
+CURRENCIES: Final[dict[str, tuple[str, ...]]] = {
+    **{code: (code.upper(),) for code in _CODES | _words("aed rub try sek nok dkk isk inr")},
+    **dict.fromkeys(("$", "dollar", "dollars", "bucks", "dólares", "dollari"), DOLLARS),
+    **dict.fromkeys(("€", "euro", "euros"), ("EUR",)),
+    **dict.fromkeys(("£", "quid", "pound", "pounds"), ("GBP",)),
+    **dict.fromkeys(("¥", "円", "元"), ("JPY", "CNY")),
+    **dict.fromkeys(("yuan", "rmb"), ("CNY",)),
+    **dict.fromkeys(("₹", "rs", "rupee", "rupees"), RUPEES),
+    **dict.fromkeys(("kr", "kronor", "kroner"), CROWNS),
+    **dict.fromkeys(("franken", "francs"), ("CHF",)),
+    **dict.fromkeys(("zł", "zloty", "złotych"), ("PLN",)),
+    **{"yen": ("JPY",), "reais": ("BRL",), "pesos": PESOS},
+    **{"₩": ("KRW",), "₽": ("RUB",), "₺": ("TRY",)},
+}
+"""What a sign or word can mean; a sign that several countries use names all of them."""
+BEFORE: Final = (_CODES - {"cad"}) | _words("aed inr euro rs kr")
+"""Words that name the currency of the number after them, beside the signs."""
+WEIGHTS_TOO: Final = frozenset({"pound", "pounds"})
+
+UNITS: Final[dict[str, str]] = {
+    "inch": "inch inches zoll pouces pulgadas pollici polegadas",
+    "cm": "cm centimeter centimeters centimetres",
+    "mm": "mm millimeter millimeters",
+    "m": "meter meters metre metres",
+    "ft": "ft foot feet",
+    "yd": "yd yard yards",
+    "ml": "ml milliliter milliliters",
+    "cl": "cl",
+    "l": "liter liters litre litres ltr",
+    "oz": "oz ounce ounces",
+    "gal": "gal gallon gallons",
+    "qt": "qt quart quarts",
+    "mg": "mg",
+    "g": "gram grams gramm grammes gr",
+    "kg": "kg kilo kilos kilogram kilograms",
+    "lb": "lb lbs",
+    "gb": "gb",
+    "tb": "tb",
+    "mb": "mb",
+    "w": "watt watts",
+    "v": "volt volts",
+    "mah": "mah",
+    "hz": "hz",
+    "ghz": "ghz",
+    "mp": "megapixel megapixels mp",
+    "month": "month months monate mois meses",
+    "year": "year years yr yrs jahre ans años anni",
+    "tog": "tog",
+    "denier": "denier",
+    "karat": "karat carat ct",
+}
+GLUED_UNITS: Final[dict[str, str]] = {
+    "inch": "in",
+    "m": "m",
+    "l": "l",
+    "g": "g",
+    "w": "w",
+    "v": "v",
+}
+"""Letters that are units only where they touch the number ("500g", not "32 in black")."""
+SIGN_UNITS: Final[dict[str, str]] = {'"': "inch", "”": "inch", "″": "inch"}
+COUNTED: Final = _words(
+    "pack packs pk pcs pc piece pieces count set sets pair pairs box boxes bottle bottles "
+    "capsules tablets rolls sheets cans dozen stück"
+)
+NOT_MONEY: Final = COUNTED | _words(
+    "calories calorie cal kcal carbs players player people persons person pages lumens minutes "
+    "minute min mins hours hour hrs seconds days weeks degrees mph kmh rpm db dpi psi percent "
+    "miles km stars birthday th st nd rd degree carb sugar sodium thread speed ply amp amps bar "
+    "generation gen inch feet points pieces"
+)
+"""Nouns that make the number before them no price, beside the units."""
+
+NO_PRICE_SIGNS: Final = tuple("%\"'°/:#*”″′&@")
+"""Signs that touch a number only where it is no price."""
+AGE_WORDS: Final = _words("age ages aged kids kid children child toddlers toddler babies")
+OLDEST_CHILD: Final = 21
+PEOPLE: Final = _words(
+    "men mens man women womens woman ladies adults adult people seniors players person"
+)
+NUMBERED: Final = _words(
+    "no number nr size sizes sz uk us eu level grade chapter volume vol part episode season "
+    "model iphone galaxy max pro air mini series version gen generation page windows"
+)
+"""Words that make the number after them a name or a size, not a price."""
+
+SIZE_WORDS: Final = _words("size sizes sz größe gr taille talla taglia tamanho maat misura numero")
+SIZE_SYSTEMS: Final = _words("uk us eu")
+LETTER_SIZES: Final = _words("xs xxs xl xxl xxxl xxxxl")
+SPOKEN_SIZES: Final = _words("s m l small medium large")
+"""Sizes only after a word for size."""
+NAMED_SIZES: Final = _words(
+    "queen king full twin double single plus one petite junior travel family life crib"
+)
+
+NEGATIONS: Final[dict[str, dict[str, str]]] = {
+    "en": {
+        "without": "without | w/o | with no | with out",
+        "not": "not | but not | and not | non | except | except for | excluding | exclude | "
+        "other than | anything but | but no",
+        "no": "no",
+    },
+    "de": {"without": "ohne", "not": "nicht | außer | aber nicht", "no": "kein | keine | keinen"},
+    "fr": {"without": "sans", "not": "pas | sauf | mais pas", "no": "pas de"},
+    "es": {"without": "sin", "not": "no | excepto | menos | pero no", "no": "nada de"},
+    "it": {"without": "senza", "not": "non | tranne | eccetto | ma non", "no": "niente"},
+    "pt": {"without": "sem", "not": "não | exceto | mas não", "no": "nada de"},
+    "nl": {"without": "zonder", "not": "niet | behalve | maar niet", "no": "geen"},
+}
+"""What turns the words after it round. What stands after ``without`` is always unwanted;
+``not`` and ``no`` only count before something that the shop sells: "not your mother's"."""
+FILLERS: Final = _words("any in the a an of made de en color colour")
+"""May stand between a negation and what it negates."""
+TITLES: Final = _words("a an the you me your my us him her")
+"""After "without" these begin a title: "rebel without a cause"."""
+STOPS: Final = _words(
+    "for with in on under over below above between from to by at as but and-not less more up "
+    "around about für mit pour avec para con per met voor com"
+)
+"""Words that end what a negation negates."""
+AND_OR: Final = _words("and or nor & , + / und oder et ou y o e en of")

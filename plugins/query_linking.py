@@ -1,0 +1,270 @@
+"""Puts together what rules, vocabulary and model say of a query.
+
+Rules decide about numbers, prices and negations; the vocabulary says which of the shop's fields
+and values words stand for; the model says what kind of thing they are, chooses between fields
+that have the same value, and keeps parts of names from being taken for more ("red" in a "red
+wing boots" that it knows for a brand). Whatever is left of the model's spans stays a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from engine import Span
+
+from .gazetteer import ALIAS, FUNCTION_WORDS, Gazetteer, Link, Match
+from .query_grammar import Negation, Reading
+from .query_lexicon import AND_OR
+from .query_sizes import Measure, Quantity, Size
+from .word_forms import Word, forms, next_word, words_of
+
+NAMES = frozenset({"creator", "product_name", "product_number", "content"})
+"""Labels of names: a part of one means nothing by itself."""
+PRIOR = ("color", "department", "core_product_type", "material", "UoM", "occasion", "shape")
+"""Which field a value of several is meant of, where no model says: the first of these."""
+RULES_ALONE, DISAGREES = 0.9, 0.6
+"""How sure a link is that no model confirms, and one that it takes for something else."""
+IMITATIONS = frozenset({"faux", "vegan", "synthetic", "artificial", "imitation"})
+"""What is made to look like a material does not have it."""
+
+
+class Facts(Struct, frozen=True):
+    """What there is to know about one query. ``readings`` are the grammar's, without prices,
+    ``prices`` the spans of those; ``model`` is None without one."""
+
+    text: str
+    readings: Sequence[Reading]
+    prices: Sequence[Span]
+    matches: Sequence[Match]
+    model: Sequence[Span] | None
+    gazetteer: Gazetteer
+
+
+def link(facts: Facts) -> list[Span]:
+    """Sizes, measures, quantities, negations, values and the model's rest, from left to right,
+    none over another or over a price."""
+    readings = [r for r in facts.readings if not _within_a_value(r, facts.matches)]
+    facts = msgspec.structs.replace(facts, readings=readings)
+    spans: list[Span] = []
+    for reading in readings:
+        if isinstance(reading, Negation):
+            spans += _negated(reading, facts)
+        elif span := _measured(reading, facts):
+            spans.append(span)
+    taken = [(s.start, s.end) for s in (*spans, *facts.prices)]
+    taken += [place for r in readings if isinstance(r, Negation) for place in _doubtful(r, facts)]
+    if facts.model is not None:
+        model = [rest for span in facts.model for rest in _rest(span, taken, facts.text)]
+        facts = msgspec.structs.replace(facts, model=model)
+    spans += [
+        found
+        for match in facts.matches
+        if not _overlaps(match.start, match.end, taken) and (found := _value(match, facts))
+    ]
+    taken += [(s.start, s.end) for s in spans]
+    spans += [rest for span in facts.model or () for rest in _rest(span, taken, facts.text)]
+    return sorted(spans, key=lambda span: span.start)
+
+
+def _within_a_value(reading: Reading, matches: Iterable[Match]) -> bool:
+    """Whether it is part of the name of something: "7 For All Mankind", "No Nonsense"."""
+    for match in matches:
+        around = match.start <= reading.start and reading.end <= match.end
+        longer = match.end - match.start > reading.end - reading.start
+        cue = isinstance(reading, Negation) and match.start <= reading.start < match.end
+        if match.words > 1 and (cue or (around and longer)):
+            return True
+    return False
+
+
+def _measured(reading: Reading, facts: Facts) -> Span | None:
+    """A size, measure or quantity, linked to a field of sizes that has it."""
+    places = reading.start, reading.end
+    typed = facts.text[reading.start : reading.end]
+    fields = list(facts.gazetteer.labels)
+    if isinstance(reading, Size):
+        label, sure = "size", reading.sure
+        fields = [f for f in fields if "UoM" in facts.gazetteer.labels[f]]
+        ways = [f"{reading.system} {reading.size}", reading.size, typed]
+    elif isinstance(reading, Measure):
+        label, sure = "UoM", True
+        ways = [f"{reading.amount:g} {reading.unit}", typed]
+    elif isinstance(reading, Quantity):
+        label, sure, ways = "quantity", True, [typed]
+    else:
+        return None
+    found = next(filter(None, (facts.gazetteer.exactly(way, fields) for way in ways)), ())
+    if found:
+        best = found[0]
+        return Span(*places, label, typed, 1.0, best.field, best.values, "boost")
+    return Span(*places, label, typed) if sure else None
+
+
+def _negated(negation: Negation, facts: Facts) -> Iterator[Span]:
+    """What the negation excludes, a span per field; a note where it is unwanted for sure and
+    the shop has no word for it."""
+    start = negation.start
+    found: list[tuple[str, list[str], int]] = []
+    at = negation.body
+    while match := _next_match(at, negation.end, facts):
+        link = _chosen(match, facts)
+        labels = facts.gazetteer.labels[link.field]
+        if match.score < ALIAS or (negation.describes and "core_product_type" in labels):
+            break
+        values = _all_kinds_of(link, facts)
+        if found and found[-1][0] == link.field:
+            found[-1] = link.field, [*found[-1][1], *values], match.end
+        else:
+            found.append((link.field, values, match.end))
+        following = _after_and(match.end, negation.end, facts.text)
+        if following is None:
+            break
+        at = following
+    for field, values, end in found:
+        typed = facts.text[start:end]
+        once = tuple(dict.fromkeys(values))
+        yield Span(start, end, "negation", typed, 1.0, field, once, "exclude")
+        start = _after_and(end, negation.end, facts.text) or end
+    if not found and negation.always:
+        ends = [s.end for s in facts.model or () if s.start <= negation.body < s.end]
+        end = max([e for e in ends if e > negation.body] or [negation.end])
+        yield Span(start, end, "negation", facts.text[start:end])
+
+
+def _doubtful(negation: Negation, facts: Facts) -> Iterator[tuple[int, int]]:
+    """What may be negated is never wished for, even where it is not sure enough to exclude."""
+    if match := _next_match(negation.body, negation.end, facts):
+        yield match.start, match.end
+
+
+def _next_match(at: int, end: int, facts: Facts) -> Match | None:
+    return next((m for m in facts.matches if m.start == at and m.end <= end), None)
+
+
+def _after_and(at: int, end: int, text: str) -> int | None:
+    """Where the next item of a list begins: after ", ", " or "."""
+    rest = text[at:end]
+    bare = rest.lstrip(" ,&+/-")
+    first = bare.split(maxsplit=1)
+    if len(first) == 2 and first[0].lower() in AND_OR:
+        return end - len(first[1])
+    joined = rest[: len(rest) - len(bare)].strip()
+    return end - len(bare) if bare and joined else None
+
+
+def _all_kinds_of(link: Link, facts: Facts) -> list[str]:
+    """Who wants no black wants no "Matte Black", and no leather no "Nappa Leather"."""
+    labels = facts.gazetteer.labels[link.field]
+    if not {"color", "material"} & set(labels):
+        return list(link.values)
+    unwanted = [forms(value) for value in link.values]
+    kinds = []
+    for value, has in facts.gazetteer.kinds(link.field):
+        if not has & IMITATIONS and any(named <= has for named in unwanted):
+            kinds.append(value)
+    return list(dict.fromkeys([*link.values, *kinds]))
+
+
+def _value(match: Match, facts: Facts) -> Span | None:
+    """A value of the shop as a span, unless it is part of something else."""
+    link = _chosen(match, facts)
+    labels = facts.gazetteer.labels[link.field]
+    model = _model_span(match, facts)
+    if (model and _part_of_a_name(match, model, labels)) or _part_of_a_noun(match, labels, facts):
+        return None
+    label, sure = (labels[0] if labels else "modifier"), RULES_ALONE
+    if model is not None:
+        agrees = model.label in labels or (not labels and model.label not in NAMES)
+        label = model.label if agrees else label
+        sure = 0.8 + 0.2 * model.confidence if agrees else DISAGREES
+    elif facts.model is not None:
+        sure = (RULES_ALONE + DISAGREES) / 2  # the model saw nothing there
+    typed = facts.text[match.start : match.end]
+    places = match.start, match.end
+    return Span(*places, label, typed, sure * match.score, link.field, link.values, "boost")
+
+
+def _chosen(match: Match, facts: Facts) -> Link:
+    """Of several fields the one that the model means, else by :data:`PRIOR`; of equal ones the
+    finer (with more values), for "watches" is a type before it is a department."""
+    model = _model_span(match, facts)
+
+    def order(link: Link) -> tuple[bool, int, int, str]:
+        labels = facts.gazetteer.labels[link.field]
+        meant = model is not None and model.label in labels
+        rank = min((PRIOR.index(label) for label in labels if label in PRIOR), default=len(PRIOR))
+        return not meant, rank, -len(facts.gazetteer.vocabulary[link.field]), link.field
+
+    return min(match.links, key=order)
+
+
+def _model_span(match: Match, facts: Facts) -> Span | None:
+    """What the model says of these words: the span that covers most of them."""
+
+    def covered(span: Span) -> int:
+        return min(span.end, match.end) - max(span.start, match.start)
+
+    best = max(facts.model or (), key=covered, default=None)
+    return best if best and covered(best) > 0 else None
+
+
+def _part_of_a_name(match: Match, span: Span, labels: Sequence[str]) -> bool:
+    """Whether the model knows a longer name here: "red" of "red wing". A type at its end is
+    one all the same: "apple watch"."""
+    inside = span.start <= match.start and match.end <= span.end
+    whole = (match.start, match.end) == (span.start, span.end)
+    if not inside or whole or span.label in labels:
+        return False
+    return span.label in NAMES and not ("core_product_type" in labels and match.end == span.end)
+
+
+def _part_of_a_noun(match: Match, labels: Sequence[str], facts: Facts) -> bool:
+    """Whether another noun follows that it only describes: "shoe rack", "leather free"."""
+    after = next_word(facts.text, match.end)
+    if after is None or facts.text[match.end : after.start].strip("- "):
+        return False
+    kept = {"creator", "core_product_type", "department", "color"}
+    if after.form in ("free", "frei") and not kept & set(labels):
+        return True
+    if "core_product_type" not in labels:
+        return False
+    if facts.model is not None:
+        span = _model_span(match, facts)
+        return span is not None and span.label == "core_product_type" and span.end >= after.end
+    if facts.text[match.start : match.end].lower().endswith("s"):
+        return False
+    nearby = next((m for m in facts.matches if m.start == after.start), None)
+    if nearby is not None:
+        return "core_product_type" in facts.gazetteer.labels[_chosen(nearby, facts).field]
+    read = any(r.start <= after.start < r.end for r in (*facts.readings, *facts.prices))
+    return not read and after.form not in FUNCTION_WORDS and after.form.isalpha()
+
+
+def _rest(span: Span, taken: Sequence[tuple[int, int]], text: str) -> Iterator[Span]:
+    """What is left of a model's span beside what was understood better."""
+    if not _overlaps(span.start, span.end, taken):
+        yield span
+        return
+    if span.label == "price":
+        return
+    run: list[Word] = []
+    for word in (*words_of(text[span.start : span.end]), None):
+        free = word is not None and not _overlaps(
+            span.start + word.start, span.start + word.end, taken
+        )
+        if word is not None and free and (run or word.form not in FUNCTION_WORDS):
+            run.append(word)
+            continue
+        while run and run[-1].form in FUNCTION_WORDS:
+            run.pop()
+        if run:
+            start, end = span.start + run[0].start, span.start + run[-1].end
+            yield msgspec.structs.replace(span, start=start, end=end, value=text[start:end])
+        run = []
+
+
+def _overlaps(start: int, end: int, taken: Iterable[tuple[int, int]]) -> bool:
+    return any(start < b and a < end for a, b in taken)

@@ -1,0 +1,195 @@
+"""Query processor ``understand``: what the shopper means, in the shop's own terms.
+
+A model (:mod:`plugins.query_reader`) labels the words, a grammar reads numbers, prices and
+negations (:mod:`plugins.query_grammar`), and the live shop's values are found among the words
+(:mod:`plugins.gazetteer`). Values that the shopper names are lifted by the ranker ``understood``,
+prices and what is not wanted become filters and leave the searched text. See
+``docs/understanding.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from engine import (
+    InvalidModel,
+    QueryPlan,
+    QueryProcessor,
+    Register,
+    ShopView,
+    Span,
+    hookimpl,
+)
+
+from .gazetteer import Gazetteer
+from .live_categories import LiveCategories
+from .onnx_encoder import model_folder
+from .query_grammar import Reading, read
+from .query_lexicon import AND_OR
+from .query_linking import Facts, link
+from .query_prices import Price
+from .query_reader import QueryReader
+from .tensorrt_encoder import TensorrtReader
+
+PRICE = "price"
+_LOOSE_ENDS = " ,;/&+-"
+
+
+class UnderstandOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """``model`` names a shipped query model or a folder; empty: rules and the shop's words only.
+    ``runtime`` and ``precision`` are as for encoders. What the model is less sure of than
+    ``min_confidence`` is left out."""
+
+    model: str = "query-bert"
+    threads: Annotated[int, Meta(ge=1, le=64)] = 2
+    runtime: Literal["onnx", "tensorrt"] = "onnx"
+    precision: str = "fp16"
+    min_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.5
+
+
+class _Compiled(Struct, frozen=True, eq=False):
+    shop: ShopView
+    gazetteer: Gazetteer
+
+
+class Understand:
+    def __init__(self, options: UnderstandOptions) -> None:
+        self._options = options
+        self._categories = LiveCategories()
+        self._compiled: _Compiled | None = None
+        self._reader: QueryReader | None = None
+        self._broken: InvalidModel | None = None
+        try:
+            self._reader = _open(options)
+        except InvalidModel as error:
+            self._broken = error
+
+    @property
+    def reader(self) -> QueryReader:
+        """The model at work; raises InvalidModel where there is none."""
+        if self._reader is None:
+            raise self._broken or InvalidModel("the query is read without a model: name one")
+        return self._reader
+
+    @property
+    def fallback(self) -> str:
+        """Why the model runs on something slower than asked for; empty where it does not."""
+        return self._reader.fallback if self._reader else ""
+
+    def process(self, plan: QueryPlan, shop: ShopView) -> QueryPlan:
+        """Raises InvalidModel where the model cannot be used; the search goes on without."""
+        if self._broken is not None:
+            raise InvalidModel(str(self._broken))
+        gazetteer = self._gazetteer(shop)
+        if not plan.text.strip():
+            if not plan.original:  # before the first search of a generation
+                self._categories.learn(shop)
+            return plan
+        reading = self._reader.read(plan.text) if self._reader else None
+        model = None
+        if reading is not None:
+            model = [s for s in reading.spans if s.confidence >= self._options.min_confidence]
+        found = _understood(plan, shop, gazetteer, model)
+        categories = self._categories.likely(found.text, shop)
+        named = reading.categories if reading is not None else {}
+        return msgspec.structs.replace(found, categories={**categories, **named, **plan.categories})
+
+    def _gazetteer(self, shop: ShopView) -> Gazetteer:
+        last = self._compiled
+        if last is not None and last.shop is shop:
+            return last.gazetteer
+        made = Gazetteer.compile(shop.vocabulary, last.gazetteer if last else None)
+        self._compiled = _Compiled(shop, made)
+        return made
+
+
+def _open(options: UnderstandOptions) -> QueryReader | None:
+    if not options.model:
+        return None
+    folder = model_folder(options.model)
+    if options.runtime == "tensorrt":
+        return TensorrtReader(folder, options.threads, options.precision)
+    return QueryReader(folder, options.threads)
+
+
+def _understood(
+    plan: QueryPlan, shop: ShopView, gazetteer: Gazetteer, model: Sequence[Span] | None
+) -> QueryPlan:
+    """The plan with spans and filters, and the text without what must not be searched for."""
+    text = plan.text
+    readings = read(text, plan.locale or shop.locale)
+    prices, price_filter = _priced(readings, plan, shop)
+    others = [r for r in readings if not isinstance(r, Price)]
+    facts = Facts(text, others, prices, gazetteer.find(text), model, gazetteer)
+    earlier = plan.spans if plan.read == text else ()
+    spans = [s for s in (*prices, *link(facts)) if s.key not in plan.ignored]
+    spans = [s for s in spans if not any(s.start < e.end and e.start < s.end for e in earlier)]
+    spans = sorted((*earlier, *spans), key=lambda span: span.start)
+    filters = {**_exclusions(spans), **price_filter, **plan.filters}
+    said = [(s.start, s.end) for s in spans if s.label == "negation" or s in prices]
+    rest = _without(text, said)
+    return msgspec.structs.replace(
+        plan,
+        read=text,
+        spans=tuple(spans),
+        filters=filters,
+        # No words and no filters would be no search: then the words count as they stand.
+        text=rest if rest or filters else text,
+    )
+
+
+def _priced(
+    readings: Sequence[Reading], plan: QueryPlan, shop: ShopView
+) -> tuple[list[Span], dict[str, Any]]:
+    """Spans of the prices, and their filter where this shop has prices that it can mean."""
+    found = [r for r in readings if isinstance(r, Price) and not _is_weight(r, shop)]
+    typed = {r: plan.text[r.start : r.end] for r in found}
+    found = [r for r in found if f"{PRICE}:{typed[r].casefold()}" not in plan.ignored]
+    named = {code for r in found for code in r.currencies}
+    lowest = max((r.gte for r in found if r.gte is not None), default=None)
+    highest = min((r.lte for r in found if r.lte is not None), default=None)
+    known = bool(shop.prices) and (not named or bool({"", *named} & shop.prices.keys()))
+    contradictory = lowest is not None and highest is not None and lowest > highest
+    if not found or not known or contradictory or PRICE in plan.filters:
+        return [Span(r.start, r.end, PRICE, typed[r]) for r in found], {}
+    bounds = {"gte": lowest, "lte": highest}
+    filters: dict[str, Any] = {PRICE: {k: v for k, v in bounds.items() if v is not None}}
+    if named and len(shop.prices) > 1:
+        filters["currency"] = sorted(named & shop.prices.keys())
+    spans = [Span(r.start, r.end, PRICE, typed[r], field=PRICE, effect="filter") for r in found]
+    return spans, filters
+
+
+def _is_weight(price: Price, shop: ShopView) -> bool:
+    """ "Under 50 pounds" is a weight where nothing is sold in pounds."""
+    return price.weight and not set(price.currencies) & shop.prices.keys()
+
+
+def _exclusions(spans: Sequence[Span]) -> dict[str, Any]:
+    unwanted: dict[str, list[str]] = {}
+    for span in spans:
+        if span.effect == "exclude":
+            unwanted.setdefault(span.field, []).extend(span.values)
+    return {field: {"not": list(dict.fromkeys(values))} for field, values in unwanted.items()}
+
+
+def _without(text: str, places: Sequence[tuple[int, int]]) -> str:
+    """``text`` without what stands at ``places``, nor an "and" between two of them."""
+    if not places:
+        return text
+    starts, ends = zip(*sorted(places), strict=True)
+    kept = [
+        text[end:start].strip(_LOOSE_ENDS)
+        for end, start in zip((0, *ends), (*starts, len(text)), strict=True)
+    ]
+    between = [part for part in kept[1:-1] if part.lower() not in AND_OR]
+    return " ".join(filter(None, (kept[0], *between, kept[-1])))
+
+
+@hookimpl
+def register_query_processors(register: Register[QueryProcessor]) -> None:
+    register("understand", Understand, UnderstandOptions)

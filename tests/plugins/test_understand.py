@@ -1,0 +1,533 @@
+"""Query processor ``understand``: rules, vocabulary and model put together; and in a real shop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import (
+    Engine,
+    FieldKind,
+    IndexSchema,
+    InvalidModel,
+    InvalidSettings,
+    PluginManager,
+    Product,
+    Query,
+    QueryPlan,
+    QueryProcessor,
+    SearchRequest,
+    ShopView,
+    Span,
+)
+from engine.settings import ProfileSettings
+from engine.testing.query_processor_contract import QueryProcessorContract
+from plugins.hash_encoder import HashEncoder, HashOptions
+from plugins.live_categories import AT_ONCE, LiveCategories
+from plugins.query_reader import Reading
+from plugins.understand import Understand, UnderstandOptions
+from tests.engine.shop import build, make_live, settings_for
+
+LOOKUP = Path(__file__).parent / "golden" / "query-lookup"
+"""A model that is a lookup of tags by token: :mod:`tests.plugins.test_query_reader`."""
+VOCABULARY: Mapping[str, Mapping[str, int]] = {
+    "brand": {"Nike": 9, "Zyxorn": 1, "Orange": 2, "Not Rated": 1, "7 For All Mankind": 2},
+    "category": {"Shoes": 9, "Shoes > Running Shoes": 4, "Watches": 2, "Shirts": 3, "Dresses": 3},
+    "color": {"Red": 5, "Navy Blue": 2, "Orange": 3, "Black": 7, "Matte Black": 1, "White": 4},
+    "gender": {"Men": 8, "Women": 9},
+    "material": {"Leather": 3, "Faux Leather": 1, "Cotton": 2},
+    "size": {"8": 2, "10.5": 1, "XL": 2, "UK 9": 1},
+    "screen": {"32 inch": 1},
+}
+ENCODER = HashEncoder(HashOptions())
+
+
+def shop_view(
+    prices: Mapping[str, int] | None = None, locale: str = "en", **fields: Mapping[str, int]
+) -> ShopView:
+    vocabulary = {**VOCABULARY, **fields}
+    kinds = {name: FieldKind.KEYWORD for name in vocabulary if name not in ("brand", "category")}
+    priced = {"EUR": 20} if prices is None else prices
+    return ShopView(IndexSchema(kinds), vocabulary, ENCODER, priced, locale)
+
+
+SHOP = shop_view()
+
+
+def make(**options: object) -> Any:
+    return PluginManager().create("query_processors", "understand", {"model": "", **options})
+
+
+RULES = make()
+
+
+def read(text: str, shop: ShopView = SHOP, processor: Any = RULES, **plan: Any) -> QueryPlan:
+    found: QueryPlan = processor.process(QueryPlan(original=text, text=text, **plan), shop)
+    return found
+
+
+def told(plan: QueryPlan) -> list[tuple[str, str, str, tuple[str, ...], str]]:
+    return [(s.label, s.value, s.field, s.values, s.effect) for s in plan.spans]
+
+
+class Model:
+    """Says what it was told to."""
+
+    fallback = ""
+
+    def __init__(self, *labels: tuple[str, str] | tuple[str, str, float]) -> None:
+        self._labels = labels
+
+    def read(self, text: str) -> Reading:
+        spans = []
+        for words, label, *sure in self._labels:
+            start = text.index(words)
+            end = start + len(words)
+            spans.append(Span(start, end, label, words, sure[0] if sure else 0.9))
+        return Reading(spans, {})
+
+
+def with_model(*labels: Any) -> Understand:
+    processor = Understand(UnderstandOptions(model=""))
+    processor._reader = Model(*labels)  # type: ignore[assignment]
+    return processor
+
+
+class TestContractOfRules(QueryProcessorContract):
+    @pytest.fixture
+    def processor(self) -> QueryProcessor:
+        return make()
+
+
+class TestContractWithModel(QueryProcessorContract):
+    @pytest.fixture
+    def processor(self) -> QueryProcessor:
+        return make(model=str(LOOKUP), threads=1)
+
+
+def test_the_example_of_the_readme() -> None:
+    running = "Shoes > Running Shoes"
+    plan = read("red nike running shoes for women under 60")
+    assert told(plan) == [
+        ("color", "red", "color", ("Red",), "boost"),
+        ("creator", "nike", "brand", ("Nike",), "boost"),
+        ("core_product_type", "running shoes", "category", (running,), "boost"),
+        ("department", "women", "gender", ("Women",), "boost"),
+        ("price", "under 60", "price", (), "filter"),
+    ]
+    assert plan.filters == {"price": {"lte": 60}}
+    assert plan.text == "red nike running shoes for women"
+    assert plan.read == "red nike running shoes for women under 60"
+
+
+def test_a_brand_that_only_this_shop_has() -> None:
+    """No model and no table knows it; it came with the catalogue."""
+    assert told(read("zyxorn watch"))[0] == ("creator", "zyxorn", "brand", ("Zyxorn",), "boost")
+    model = with_model(("zyxorn", "modifier"), ("watch", "core_product_type"))
+    assert told(read("zyxorn watch", processor=model))[0][2:] == ("brand", ("Zyxorn",), "boost")
+
+
+@pytest.mark.parametrize(
+    ("query", "filters", "text"),
+    [
+        ("shoes not black", {"color": {"not": ["Black", "Matte Black"]}}, "shoes"),
+        ("shoes -black", {"color": {"not": ["Black", "Matte Black"]}}, "shoes"),
+        ("shoes not red or white", {"color": {"not": ["Red", "White"]}}, "shoes"),
+        ("shoes without leather", {"material": {"not": ["Leather"]}}, "shoes"),
+        ("non-leather shoes", {"material": {"not": ["Leather"]}}, "shoes"),
+        ("no leather shoes", {"material": {"not": ["Leather"]}}, "shoes"),
+        ("shoes except nike", {"brand": {"not": ["Nike"]}}, "shoes"),
+        (
+            "shoes not black or leather",
+            {"color": {"not": ["Black", "Matte Black"]}, "material": {"not": ["Leather"]}},
+            "shoes",
+        ),
+        ("everything but not shirts", {"category": {"not": ["Shirts"]}}, "everything"),
+        ("not black", {"color": {"not": ["Black", "Matte Black"]}}, ""),
+        # the shop has no word for it: nothing to filter, but not to be searched for either
+        ("watch without timer", {}, "watch"),
+        ("watch without timer under 60", {"price": {"lte": 60}}, "watch"),
+        # and these are no negations
+        ("not your mother's shampoo", {}, "not your mother's shampoo"),
+        ("not rated shirt", {}, "not rated shirt"),
+        ("no tie shoes", {}, "no tie shoes"),
+        ("no shirts hanger", {}, "no shirts hanger"),
+        ("leather free shoes", {}, "leather free shoes"),
+        ("rebel without a cause", {}, "rebel without a cause"),
+        ("shoes not blakc", {}, "shoes not blakc"),  # a guess must not hide anything
+    ],
+)
+def test_negations(query: str, filters: dict[str, Any], text: str) -> None:
+    plan = read(query)
+    assert (plan.filters, plan.text) == (filters, text)
+
+
+def test_a_negated_value_is_not_wished_for() -> None:
+    black = ("Black", "Matte Black")
+    assert told(read("shoes not black"))[1] == ("negation", "not black", "color", black, "exclude")
+    assert [s.value for s in read("shoes not blakc").spans] == ["shoes"]
+    assert not [s for s in read("leather free shoes").spans if s.field == "material"]
+
+
+def test_the_model_says_how_far_a_negation_goes() -> None:
+    query = "watch without timer display black"
+    model = with_model(("without timer display", "modifier"), ("black", "color"))
+    plan = read(query, processor=model)
+    assert plan.text == "watch black"
+    assert told(plan)[1] == ("negation", "without timer display", "", (), "note")
+
+
+@pytest.mark.parametrize(
+    ("prices", "query", "filters"),
+    [
+        ({"EUR": 9}, "shoes under 60", {"price": {"lte": 60}}),
+        ({"EUR": 9}, "shoes over 20 under 60", {"price": {"gte": 20, "lte": 60}}),
+        ({"EUR": 9}, "shoes under 60 euros", {"price": {"lte": 60}}),
+        ({"": 9}, "shoes under 60 euros", {"price": {"lte": 60}}),
+        ({"EUR": 9}, "shoes under $60", {}),  # nothing is sold in dollars, and none are converted
+        ({"CAD": 9}, "shoes under $60", {"price": {"lte": 60}}),
+        (
+            {"CAD": 9, "EUR": 2},
+            "shoes under $60",
+            {"price": {"lte": 60}, "currency": ["CAD"]},
+        ),
+        ({"GBP": 9}, "kettle under 50 pounds", {"price": {"lte": 50}}),
+        ({}, "shoes under 60", {}),  # a shop without prices would filter everything away
+        ({"EUR": 9}, "shoes under 20 over 60", {}),
+    ],
+)
+def test_prices(prices: dict[str, int], query: str, filters: dict[str, Any]) -> None:
+    plan = read(query, shop_view(prices))
+    assert plan.filters == filters
+    assert plan.text in ("shoes", "kettle")
+
+
+def test_pounds_are_a_weight_where_nothing_is_sold_in_them() -> None:
+    plan = read("dumbbell under 50 pounds")
+    assert (plan.filters, plan.text) == ({}, "dumbbell under 50 pounds")
+
+
+def test_a_price_alone_leaves_no_words() -> None:
+    assert read("under 60").text == ""
+    assert read("under 60", shop_view({})).text == "under 60"  # or there would be no search
+
+
+def test_the_language_is_the_shops_or_the_shoppers() -> None:
+    german = shop_view(locale="de")
+    assert read("schuhe unter 60", german).filters == {"price": {"lte": 60}}
+    assert read("schuhe unter 60", locale="de").filters == {"price": {"lte": 60}}
+    assert read("schuhe unter 60").filters == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "label", "field", "value"),
+    [
+        ("shoes size 8", "size", "size", "8"),
+        ("shoes uk 9", "size", "size", "UK 9"),
+        ("shirt xl", "size", "size", "XL"),
+        ("shoes 10.5", "size", "size", "10.5"),
+        ('32" monitor', "UoM", "screen", "32 inch"),
+    ],
+)
+def test_sizes_of_the_shop(query: str, label: str, field: str, value: str) -> None:
+    (span,) = (s for s in read(query).spans if s.label == label)
+    assert (span.field, span.values, span.effect) == (field, (value,), "boost")
+
+
+def test_a_size_that_the_shop_does_not_have_is_a_note() -> None:
+    assert told(read("shoes size 44"))[1:] == [("size", "size 44", "", (), "note")]
+    assert [s.label for s in read("shoes 11.5").spans] == ["core_product_type"]
+
+
+@pytest.mark.parametrize("query", ["iphone 8", "nike 8", "7 for all mankind jeans 8"])
+def test_a_number_alone_is_no_size(query: str) -> None:
+    assert not [s for s in read(query).spans if s.field == "size"]
+
+
+def test_the_model_chooses_between_fields() -> None:
+    assert told(read("orange"))[0][2:4] == ("color", ("Orange",))
+    phone = with_model(("orange", "creator"))
+    assert told(read("orange", processor=phone))[0][2:4] == ("brand", ("Orange",))
+
+
+def test_part_of_a_name_is_no_value() -> None:
+    model = with_model(("red wing", "creator"), ("shoes", "core_product_type"))
+    assert told(read("red wing shoes", processor=model)) == [
+        ("creator", "red wing", "", (), "note"),
+        ("core_product_type", "shoes", "category", ("Shoes",), "boost"),
+    ]
+
+
+def test_a_type_at_the_end_of_a_name_is_one() -> None:
+    model = with_model(("apple watch", "product_name"))
+    assert told(read("apple watch", processor=model)) == [
+        ("product_name", "apple", "", (), "note"),
+        ("core_product_type", "watch", "category", ("Watches",), "boost"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "linked"),
+    [
+        ("watch strap", []),
+        ("watches nixon", ["watches"]),
+        ("shirt dress", ["dress"]),
+        ("red watch for men", ["red", "watch", "men"]),
+    ],
+)
+def test_a_noun_before_a_noun_only_describes_it(query: str, linked: list[str]) -> None:
+    assert [s.value for s in read(query).spans if s.field] == linked
+
+
+def test_what_the_model_knows_more_stays_a_note() -> None:
+    model = with_model(("for women", "department"), ("wedding", "occasion", 0.4))
+    assert told(read("wedding shoes for women", processor=model)) == [
+        ("core_product_type", "shoes", "category", ("Shoes",), "boost"),
+        ("department", "women", "gender", ("Women",), "boost"),
+    ]
+
+
+def test_rules_come_before_the_model() -> None:
+    model = with_model(("shoes under 60", "product_name"), ("cheap", "price"))
+    plan = read("cheap shoes under 60", processor=model)
+    assert [(s.label, s.value) for s in plan.spans] == [
+        ("price", "cheap"),
+        ("core_product_type", "shoes"),
+        ("price", "under 60"),
+    ]
+
+
+def test_agreement_makes_sure() -> None:
+    agreed = with_model(("red", "color", 0.95))
+    other = with_model(("red", "modifier", 0.95))
+    confidence = [read("red", processor=p).spans[0].confidence for p in (agreed, RULES, other)]
+    assert confidence == sorted(confidence, reverse=True)
+    assert len(set(confidence)) == 3
+
+
+def test_what_the_shopper_took_back_is_left_out() -> None:
+    query = "red shoes not black under 60"
+    plan = read(query, ignored=("price:under 60", "negation:not black", "color:red"))
+    assert [s.value for s in plan.spans] == ["shoes"]
+    assert (plan.filters, plan.text) == ({}, query)
+
+
+def test_what_others_planned_stays() -> None:
+    earlier = Span(0, 3, "color", "red", 1.0, "color", ("White",), "boost")
+    plan = read(
+        "red shoes under 60",
+        read="red shoes under 60",
+        spans=(earlier,),
+        filters={"price": {"lte": 10}},
+        categories={"Watches": 0.7},
+    )
+    assert plan.spans[0] == earlier
+    assert [s.value for s in plan.spans] == ["red", "shoes", "under 60"]
+    assert plan.filters == {"price": {"lte": 10}}
+    assert plan.categories["Watches"] == 0.7
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "red",
+                "nike",
+                "shoes",
+                "not",
+                "black",
+                "or",
+                "under",
+                "60",
+                "€",
+                "size",
+                "8",
+                "-",
+                ",",
+                "-black",
+            ]
+        )
+    )
+)
+def test_whatever_stands_together(words: list[str]) -> None:
+    plan = read(" ".join(words))
+    end = 0
+    for span in plan.spans:
+        assert end <= span.start < span.end <= len(plan.read)
+        end = span.end
+    assert bool(plan.text) or bool(plan.filters) or not words
+
+
+def test_the_model_reads() -> None:
+    plan = read("red nike running shoes for women", processor=make(model=str(LOOKUP), threads=1))
+    labels = [s.label for s in plan.spans]
+    assert labels == ["color", "creator", "core_product_type", "department"]
+    assert plan.categories["Shoes > Running"] > 0.5
+
+
+def test_the_reader_is_there_for_others() -> None:
+    assert make(model=str(LOOKUP)).reader.read("red").spans
+    with pytest.raises(InvalidModel, match="without a model"):
+        _ = make().reader
+
+
+def test_a_missing_model_is_told_when_it_is_needed(tmp_path: Path) -> None:
+    processor = make(model=str(tmp_path))
+    for _ in range(2):
+        with pytest.raises(InvalidModel, match=str(tmp_path)):
+            read("red shoes", processor=processor)
+
+
+@pytest.mark.parametrize("options", [{"min_confidence": 2}, {"threads": 0}, {"runtime": "cuda"}])
+def test_options_are_checked(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidSettings, match=f"understand.*{next(iter(options))}"):
+        make(**options)
+
+
+def test_categories_by_likeness() -> None:
+    likely = LiveCategories().likely("running shoes", SHOP)
+    assert next(iter(likely)) == "Shoes > Running Shoes"
+    assert 0 < sum(likely.values()) <= 1
+
+
+class Counting(HashEncoder):
+    def __init__(self) -> None:
+        super().__init__(HashOptions())
+        self.documents: list[str] = []
+
+    def encode_texts(self, texts: Sequence[str], role: Any) -> Any:
+        self.documents += texts if role == "document" else []
+        return super().encode_texts(texts, role)
+
+
+def test_category_names_are_embedded_once_and_many_of_them_beforehand() -> None:
+    names = {f"Kind {i}": 1 for i in range(AT_ONCE + 1)}
+    encoder = Counting()
+    shop = msgspec.structs.replace(shop_view(category=names), text_encoder=encoder)
+    categories = LiveCategories()
+    assert categories.likely("kind 3", shop) == {}
+    assert encoder.documents == []
+    categories.learn(shop)
+    assert categories.likely("kind 3", shop)
+    grown = msgspec.structs.replace(shop, vocabulary={"category": {**names, "Lamps": 1}})
+    assert "Lamps" in categories.likely("lamps", grown)
+    assert sorted(encoder.documents) == sorted([*names, "Lamps"])
+
+
+def test_a_noise_floor_keeps_unlike_categories_out() -> None:
+    class Strict(HashEncoder):
+        @property
+        def info(self) -> Any:
+            return msgspec.structs.replace(super().info, min_score={"text": 0.99})
+
+    shop = msgspec.structs.replace(SHOP, text_encoder=Strict(HashOptions()))
+    assert LiveCategories().likely("something else", shop) == {}
+
+
+ITEMS = [
+    Product(id=f"{n}", title=title, brand=brand, price=price, currency="EUR",
+            category=("Shoes",), attributes={"color": color})
+    for n, (title, brand, price, color) in enumerate(
+        [
+            ("Court shoe", "Nike", 80.0, "Red"),
+            ("Trail shoe", "Zyxorn", 50.0, "Black"),
+            ("Road shoe", "Puma", 40.0, "Red"),
+            ("City shoe", "Puma", 30.0, "White"),
+        ]
+    )
+]  # fmt: skip
+
+
+def open_shop(folder: Path, model: str) -> Engine:
+    """A real index of :data:`ITEMS`, read with understanding."""
+    made = ProfileSettings(query_processors=("normalize", "understand"), rankers=("understood",))
+    settings = settings_for(folder)
+    plugins = msgspec.structs.replace(settings.plugins, options={"understand": {"model": model}})
+    settings = msgspec.structs.replace(settings, plugins=plugins, profiles={"default": made})
+    build(settings, "20260101-000000-aaaa", ITEMS)
+    make_live(settings, "20260101-000000-aaaa")
+    return Engine(settings)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with open_shop(tmp_path_factory.mktemp("shop"), "") as opened:
+        yield opened
+
+
+def search(shop: Engine, text: str, **request: Any) -> Any:
+    return shop.search(SearchRequest(Query(text), **request))
+
+
+def ids(answer: Any) -> list[str]:
+    return [hit.id for hit in answer.hits]
+
+
+def test_a_search_for_a_colour_lifts_it(shop: Engine) -> None:
+    answer = search(shop, "white shoe", explain=True)
+    assert ids(answer)[0] == "3"
+    assert answer.hits[0].explain.rankers["understood"] > 0
+    assert answer.degraded == ()
+
+
+def test_a_search_under_a_price_keeps_to_it(shop: Engine) -> None:
+    assert set(ids(search(shop, "shoe under 45"))) == {"2", "3"}
+    assert set(ids(search(shop, "under 45"))) == {"2", "3"}
+    assert set(ids(search(shop, "shoe under 45", ignore=["price:under 45"]))) == set("0123")
+    assert set(ids(search(shop, "shoe under 45", filters={"price": {"gte": 60}}))) == {"0"}
+
+
+def test_a_search_without_a_brand_hides_it(shop: Engine) -> None:
+    assert set(ids(search(shop, "shoe not puma"))) == {"0", "1"}
+
+
+def test_a_product_that_was_just_written_is_understood(shop: Engine) -> None:
+    new = Product(id="9", title="Evening shoe", brand="Qwermeo", category=("Shoes",))
+    shop.put([(new, [])])
+    plan, degraded = shop.understand("qwermeo shoe")
+    assert degraded == []
+    assert plan.spans[0].values == ("Qwermeo",)
+    assert ids(search(shop, "qwermeo shoe"))[0] == "9"
+
+
+def test_without_its_model_the_query_stays_plain(tmp_path: Path) -> None:
+    with open_shop(tmp_path, str(tmp_path / "none")) as opened:
+        answer = search(opened, "white shoe under 45")
+    assert len(answer.hits) == len(ITEMS)
+    assert [d.component for d in answer.degraded] == ["understand"]
+    assert answer.plan.text == "white shoe under 45"
+    assert np.isfinite([hit.score for hit in answer.hits]).all()
+
+
+def doc_rows() -> list[list[str]]:
+    """The table of examples in docs/understanding.md."""
+    text = (Path(__file__).parents[2] / "docs" / "understanding.md").read_text(encoding="utf-8")
+    table = text.split("| Query | Is searched for |")[1].split("\n\n")[0]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+
+
+@pytest.mark.parametrize("row", doc_rows(), ids=lambda row: row[0])
+def test_the_documented_examples(row: list[str]) -> None:
+    query, searched, linked, filters = row
+    example: dict[str, dict[str, int]] = {
+        "brand": {"Nike": 3, "Zyxorn": 1},
+        "color": {"Red": 1, "Navy Blue": 1, "Black": 1},
+        "gender": {"Men": 1, "Women": 1},
+        "material": {"Leather": 1, "Cotton": 1},
+        "category": {"Shoes": 4, "Shoes > Running Shoes": 2},
+    }
+    kinds = dict.fromkeys(("color", "gender", "material"), FieldKind.KEYWORD)
+    shop = ShopView(IndexSchema(kinds), example, ENCODER, {"EUR": 4})
+    plan = read(query.strip("`"), shop)
+    named = [": ".join((s.field, *s.values)) for s in plan.spans if s.field]
+    assert plan.text == searched.strip("`")
+    assert "; ".join(named) == linked
+    assert plan.filters == json.loads(filters.strip("`"))
