@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.e2e.server import serving
 
 # The last four keep Chromium from calling home; a test speaks to loopback only.
 FLAGS = (
@@ -26,8 +23,6 @@ FLAGS = (
 )
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 900}
-START_S = 240
-"""Indexing included; the demo promises 60 s, but not while other tests run beside it."""
 WAIT_MS = 60_000
 """How long a test waits for what must happen: the page's speed is not what it tests."""
 
@@ -36,27 +31,10 @@ expect.set_options(timeout=WAIT_MS)
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of ``entrepot demo`` in a process of its own."""
+    """The address of the demo shop."""
     folder = tmp_path_factory.mktemp("demo")
-    command = [Path(sys.executable).parent / "entrepot", "demo", "--no-browser", "--port", "0"]
-    env = {**os.environ, "ENTREPOT_DATA_DIR": str(folder)}
-    with subprocess.Popen(
-        command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        watchdog = threading.Timer(START_S, process.kill)
-        watchdog.start()
-        said, address = "", None
-        while address is None and (line := process.stdout.readline()):
-            said += line
-            address = re.search(r"answers at (http://\S+)", line)
-        watchdog.cancel()
-        # What it says from here on must not fill the pipe.
-        threading.Thread(target=process.stdout.read, daemon=True).start()
-        try:
-            assert address is not None, f"`entrepot demo` ended or hung:\n{said}"
-            yield address[1]
-        finally:
-            process.terminate()
+    with serving("demo", folder=folder, env={"ENTREPOT_DATA_DIR": str(folder)}) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -318,6 +318,7 @@ def test_what_the_catalogue_says_never_becomes_markup(page: Page) -> None:
         "?q=red+leather+purse",
         "?like=a%2Fb&like=c",
         "?q=x&like=a&weight=0.3",
+        "?q=x&ignore=color%3Anavy+blue&ignore=price%3A60",
         "?f.color=red&f.color=blue&is.in_stock=true&min.price=1.5&max.price=20&sort=price%3Adesc",
         "?f.caf%C3%A9+%26+bar=%D7%A9%D7%9C%D7%95%D7%9D",
     ],
