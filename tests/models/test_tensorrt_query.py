@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -15,7 +16,7 @@ from engine.compiled import FOLDER, CompiledParity
 from models import tensorrt_parity
 from models.cli import models as commands
 from models.compile import compile_served
-from models.query_parity import TorchSession
+from models.query_parity import QUERIES, TorchSession
 from models.tensorrt_build import Wanted, build_engines
 from plugins.query_reader import QueryReader
 from plugins.tensorrt_encoder import TensorrtReader
@@ -108,3 +109,16 @@ def test_the_command(tiny_query: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert f"{TOWER.file}: built query-" in result.output
     assert ("parity not run: no GPU" in result.output) != has_gpu()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not has_gpu(), reason="no GPU")
+def test_a_gpu_reads_the_same(tiny_query: Path, tmp_path: Path) -> None:
+    """The real thing: an engine for every GPU, loaded, checked at parity, and asked."""
+    model = Path(shutil.copytree(tiny_query, tmp_path / "model"))
+    build_engines(model, Wanted("tensorrt_rtx"))
+    reader, plain = TensorrtReader(model), QueryReader(model)
+    assert reader.fallback == ""
+    for found, expected in zip(reader.tagged(QUERIES), plain.tagged(QUERIES), strict=True):
+        np.testing.assert_allclose(found.tags, expected.tags, atol=0.02)
+        np.testing.assert_allclose(found.categories, expected.categories, atol=0.02)
