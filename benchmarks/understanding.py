@@ -39,7 +39,7 @@ from plugins.gazetteer import Gazetteer
 from plugins.query_grammar import read
 
 REQUESTS = Path(__file__).with_name("requests.jsonl")
-PLAIN = ProfileSettings()
+PLAIN = ProfileSettings(query_processors=("normalize",), rankers=("availability",))
 UNDERSTOOD = ProfileSettings(
     query_processors=("normalize", "understand"), rankers=("understood", "availability")
 )

@@ -74,6 +74,7 @@ COLOR_FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "purple": ("violet",),
     "fuchsia": ("magenta", "pink"),
     "rose": ("pink",),
+    "rose gold": ("copper", "gold"),
     "coral": ("peach", "orange", "pink"),
     "salmon": ("peach", "pink"),
     "turquoise": ("turquoise blue", "aqua", "teal"),
@@ -93,9 +94,10 @@ COLOR_FAMILIES: Final[dict[str, tuple[str, ...]]] = {
 """Where a shop does not have a shade, the first of these that it has stands for it."""
 DEPARTMENT_FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "men": ("m", "herren", "homme", "hombre", "uomo", "homem", "heren"),
+    "kids": ("boys", "girls"),
     "women": ("f", "w", "damen", "femme", "mujer", "donna", "mulher", "dames"),
 }
-"""The codes and words that some catalogues have for a department."""
+"""What stands for a department where the catalogue does not have its name: all of these."""
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 

@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from .field_labels import COLOR_FAMILIES, COLORS, DEPARTMENT_FAMILIES, labels_of
-from .word_forms import AND, LONGEST_WORD, Speller, Word, form_of, forms, key_of, words_of
+from .word_forms import (
+    AND,
+    LONGEST_WORD,
+    SPELLINGS,
+    Speller,
+    Word,
+    form_of,
+    forms,
+    key_of,
+    words_of,
+)
 
 MAX_WORDS = 6
 """Of a value that can be found; longer ones are prose."""
@@ -75,7 +85,8 @@ class Gazetteer:
         self._words = words
         self._longest = longest
         self._aliases = dict(_aliases(vocabulary, labels, phrases))
-        self._speller = Speller(words)
+        others = {o: words[form] for form, os in SPELLINGS.items() if form in words for o in os}
+        self._speller = Speller({**words, **others})
         self._kinds: dict[str, list[tuple[str, frozenset[str]]]] = {}
 
     @classmethod
@@ -146,7 +157,7 @@ class Gazetteer:
             better = None
             if not known and form not in COMMON and word.end - word.start >= 5:
                 better = self._speller.correct(form)
-            words.append(word._replace(form=better) if better else word)
+            words.append(word._replace(form=form_of(better)) if better else word)
             corrected.append(better is not None)
         return words, corrected
 

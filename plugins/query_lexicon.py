@@ -202,7 +202,7 @@ NEGATIONS: Final[dict[str, dict[str, str]]] = {
 }
 """What turns the words after it round. What stands after ``without`` is always unwanted;
 ``not`` and ``no`` only count before something that the shop sells: "not your mother's"."""
-FILLERS: Final = _words("any in the a an of made de en color colour")
+FILLERS: Final = _words("any in for the a an of made de en color colour")
 """May stand between a negation and what it negates."""
 TITLES: Final = _words("a an the you me your my us him her")
 """After "without" these begin a title: "rebel without a cause"."""

@@ -25,6 +25,8 @@ NAMES = frozenset({"creator", "product_name", "product_number", "content"})
 """Labels of names: a part of one means nothing by itself."""
 PRIOR = ("color", "department", "core_product_type", "material", "UoM", "occasion", "shape")
 """Which field a value of several is meant of, where no model says: the first of these."""
+DESCRIBING = frozenset({"occasion", "shape", "material", "condition", "origin", "UoM"})
+"""Labels of what the model also calls a modifier."""
 RULES_ALONE, DISAGREES = 0.9, 0.6
 """How sure a link is that no model confirms, and one that it takes for something else."""
 IMITATIONS = frozenset({"faux", "vegan", "synthetic", "artificial", "imitation"})
@@ -177,8 +179,9 @@ def _value(match: Match, facts: Facts) -> Span | None:
         return None
     label, sure = (labels[0] if labels else "modifier"), RULES_ALONE
     if model is not None:
-        agrees = model.label in labels or (not labels and model.label not in NAMES)
-        label = model.label if agrees else label
+        vague = model.label == "modifier" and (not labels or labels[0] in DESCRIBING)
+        agrees = model.label in labels or vague
+        label = model.label if model.label in labels or not labels else label
         sure = 0.8 + 0.2 * model.confidence if agrees else DISAGREES
     elif facts.model is not None:
         sure = (RULES_ALONE + DISAGREES) / 2  # the model saw nothing there
@@ -202,13 +205,15 @@ def _chosen(match: Match, facts: Facts) -> Link:
 
 
 def _model_span(match: Match, facts: Facts) -> Span | None:
-    """What the model says of these words: the span that covers most of them."""
+    """What the model says of these words: one that agrees before others, else the span that
+    covers most of them."""
+    covering = [s for s in facts.model or () if s.start < match.end and match.start < s.end]
+    known = {label for link in match.links for label in facts.gazetteer.labels[link.field]}
 
-    def covered(span: Span) -> int:
-        return min(span.end, match.end) - max(span.start, match.start)
+    def fit(span: Span) -> tuple[bool, int]:
+        return span.label in known, min(span.end, match.end) - max(span.start, match.start)
 
-    best = max(facts.model or (), key=covered, default=None)
-    return best if best and covered(best) > 0 else None
+    return max(covering, key=fit, default=None)
 
 
 def _part_of_a_name(match: Match, span: Span, labels: Sequence[str]) -> bool:

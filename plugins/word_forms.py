@@ -21,8 +21,8 @@ AND = "and"
 """Left out of phrases: "M&S", "M and S"."""
 
 _SAME = {
-    "man": "men mens male males gent gents gentleman gentlemen",
-    "woman": "women womens female females lady ladies",
+    "man": "men mens male males gent gents gentleman gentlemen him",
+    "woman": "women womens female females lady ladies her hers",
     "boy": "boys",
     "girl": "girls",
     "kid": "kids child children childrens",
@@ -46,10 +46,12 @@ _SINGULAR = {
     **{other: word for word, others in _SAME.items() for other in others.split()},
 }
 _KEPT = {
-    *("shorts", "glasses", "tights", "flats", "goods", "news"),
+    *("shorts", "tights", "flats", "goods", "news"),
     *("lens", "bus", "gas", "yes", "his", "this", "us"),
 }
 """Words whose plural is another thing than the singular ("short", "glass"), and no plurals."""
+SPELLINGS = {form: others.split() for form, others in _SAME.items() if form != AND}
+"""Other words that have the same form, each of which can be mistyped."""
 LONGEST_WORD = 30
 
 
@@ -82,7 +84,9 @@ def form_of(word: str) -> str:
 def _singular(word: str) -> str:
     if word in _KEPT or len(word) < 4 or not word.isalpha():
         return word
-    if word.endswith("ies"):
+    if word.endswith("glasses"):  # not those of glass
+        return word[:-1]
+    if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
     if word.endswith("ie"):
         return word[:-2] + "y"
@@ -90,7 +94,7 @@ def _singular(word: str) -> str:
         word.endswith("oes") and len(word) > 5
     ):
         return word[:-2]
-    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
 
 
 def forms(text: str) -> frozenset[str]:

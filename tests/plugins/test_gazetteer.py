@@ -58,6 +58,8 @@ def found(text: str, shop: Gazetteer = SHOP) -> list[tuple[str, dict[str, tuple[
         ("womens", "womens", "gender", "Women"),
         ("ladies", "ladies", "gender", "Women"),
         ("gents", "gents", "gender", "Men"),
+        ("wemen", "wemen", "gender", "Women"),
+        ("for her", "her", "gender", "Women"),
         ("children", "children", "gender", "Kids"),
         ("navy", "navy", "color", "Navy Blue"),
         ("navy-blue", "navy-blue", "color", "Navy Blue"),
@@ -166,6 +168,11 @@ def test_a_field_may_be_about_anything() -> None:
     assert labels_of("note", {"good": 1, "better": 2}) == ()
 
 
+def test_children_are_boys_and_girls_where_they_have_no_name() -> None:
+    shop = Gazetteer.compile({"gender": {"Men": 5, "Boys": 3, "Girls": 2}})
+    assert found("kids shirt", shop) == [("kids", {"gender": ("Boys", "Girls")})]
+
+
 def test_coded_departments() -> None:
     shop = Gazetteer.compile({"gender_affinity": {"M": 3, "F": 2}})
     assert found("shoes for women", shop) == [("women", {"gender_affinity": ("F",)})]
@@ -187,10 +194,13 @@ def test_coded_departments() -> None:
         ("Café", "cafe"),
         ("men's", "mens"),
         ("GRAY", "grey"),
+        ("tie", "ties"),
+        ("kurti", "kurtis"),
+        ("sun glasses", "sunglasses"),
     ],
 )
 def test_same_form(one: str, other: str) -> None:
-    assert form_of(one) == form_of(other)
+    assert key_of(words_of(one)) == key_of(words_of(other))
 
 
 @pytest.mark.parametrize(

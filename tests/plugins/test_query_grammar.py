@@ -246,6 +246,7 @@ def test_quantities(query: str, count: int) -> None:
         ("shoes not black", "black", False),
         ("shoes not in black", "black", False),
         ("shoes but not black", "black", False),
+        ("shoes not for men", "men", False),
         ("juice without sugar", "sugar", True),
         ("juice without any sugar", "sugar", True),
         ("juice w/o sugar", "sugar", True),

@@ -313,6 +313,19 @@ def test_agreement_makes_sure() -> None:
     assert len(set(confidence)) == 3
 
 
+def test_what_describes_is_a_modifier_to_the_model() -> None:
+    model = with_model(("leather", "modifier"))
+    assert told(read("leather", processor=model))[0][:3] == ("material", "leather", "material")
+    assert read("leather", processor=model).spans[0].confidence > 0.9
+
+
+def test_of_two_model_spans_the_one_that_agrees() -> None:
+    model = with_model(("running", "modifier"), ("shoes", "core_product_type"))
+    span = read("running shoes", processor=model).spans[0]
+    assert (span.value, span.label) == ("running shoes", "core_product_type")
+    assert span.confidence > 0.9
+
+
 def test_what_the_shopper_took_back_is_left_out() -> None:
     query = "red shoes not black under 60"
     plan = read(query, ignored=("price:under 60", "negation:not black", "color:red"))

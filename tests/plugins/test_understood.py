@@ -17,13 +17,19 @@ def make(**options: object) -> Ranker:
     return ranker
 
 
-def span(field: str, *values: str, confidence: float = 1.0, effect: Any = "boost") -> Span:
-    return Span(0, 3, "color", "red", confidence, field, values, effect)
+def span(
+    field: str,
+    *values: str,
+    confidence: float = 1.0,
+    effect: Any = "boost",
+    label: str = "color",
+) -> Span:
+    return Span(0, 3, label, "red", confidence, field, values, effect)
 
 
-def batch_with(*spans: Span, **columns: list[Any]) -> RankingBatch:
+def batch_with(*spans: Span, read: str = "red", **columns: list[Any]) -> RankingBatch:
     batch = make_batch(len(next(iter(columns.values()))), columns)
-    return msgspec.structs.replace(batch, plan=QueryPlan(text="red", read="red", spans=spans))
+    return msgspec.structs.replace(batch, plan=QueryPlan(text=read, read=read, spans=spans))
 
 
 def lift(batch: RankingBatch, strength: float = 1.0) -> list[float]:
@@ -58,6 +64,21 @@ def test_who_has_some_of_it_rises_by_its_share() -> None:
 def test_red_or_blue_is_one_wish() -> None:
     batch = batch_with(span("color", "Red"), span("color", "Blue"), color=["Red", "Blue", "Black"])
     assert lift(batch) == [1, 1, 0]
+
+
+def test_what_it_is_counts_double() -> None:
+    spans = span("color", "Red"), span("kind", "Shoe", label="core_product_type")
+    batch = batch_with(*spans, color=["Red", "Red", "Blue"], kind=["Shoe", "Bag", "Shoe"])
+    np.testing.assert_allclose(lift(batch), [1, 1 / 3, 2 / 3], atol=1e-4)
+
+
+def test_the_less_is_understood_the_less_it_lifts() -> None:
+    columns = {"color": ["Red", "Blue"]}
+    assert lift(batch_with(span("color", "Red"), read="red for the", **columns)) == [1, 0]
+    half = batch_with(span("color", "Red"), read="red winged", **columns)
+    assert lift(half) == [0.5, 0]
+    price = Span(4, 12, "price", "under 50")
+    assert lift(batch_with(span("color", "Red"), price, read="red under 50", **columns)) == [1, 0]
 
 
 @pytest.mark.parametrize("effect", ["note", "filter", "exclude"])
