@@ -34,11 +34,12 @@ Qrels = Mapping[str, Mapping[str, int]]
 
 def profiles() -> dict[str, ProfileSettings]:
     """One profile per lane alone, their fusion, and the default (fusion and plugins)."""
+    words = ("normalize",)
     alone = {
-        lane: ProfileSettings(rankers=(), weights={other: float(other == lane) for other in LANES})
+        lane: ProfileSettings(words, (), weights={other: float(other == lane) for other in LANES})
         for lane in LANES
     }
-    return {**alone, "fused": ProfileSettings(rankers=()), "default": ProfileSettings()}
+    return {**alone, "fused": ProfileSettings(words, ()), "default": ProfileSettings()}
 
 
 def read_qrels(path: Path) -> Qrels:

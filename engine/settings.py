@@ -93,8 +93,8 @@ class ProfileSettings(_Table, frozen=True):
     """A named pipeline: component names in the order they run, and lane weights (a lane not
     named keeps its default; 0 switches it off)."""
 
-    query_processors: tuple[str, ...] = ("normalize",)
-    rankers: tuple[str, ...] = ("availability",)
+    query_processors: tuple[str, ...] = ("normalize", "understand")
+    rankers: tuple[str, ...] = ("understood", "availability")
     arrangers: tuple[str, ...] = ()
     weights: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
 

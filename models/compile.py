@@ -1,8 +1,8 @@
 """Variants of a served directory for ONNX Runtime: int8, fp16 and fp32.
 
-- ``int8``: matrices and embedding tables as int8 and computed with as such
-  (:mod:`models.int8`); convolutions int8 too where photos to calibrate them are given
-  (:mod:`models.calibration`); other weights stored as float16.
+- ``int8``: matrices and embedding tables as int8 and computed with as such, but for those of a
+  query tower, which are unpacked when loaded (:mod:`models.int8`); convolutions int8 too where
+  photos to calibrate them are given (:mod:`models.calibration`); other weights as float16.
 - ``fp16``: weights stored as float16 and computed with in float32, for a CPU has no other.
 - ``fp32``: every weight whole.
 
@@ -22,12 +22,12 @@ import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from PIL import Image
 
-from engine import ImageTower, InvalidModel, Manifest, load_manifest, pixels
+from engine import ImageTower, InvalidModel, Manifest, QueryTower, load_manifest, pixels
 from engine.manifest import save_manifest
 
 from .blocks import SMALLEST
 from .calibration import quantize_convolutions
-from .int8 import DOMAIN, quantize_matrices
+from .int8 import DOMAIN, quantize_matrices, store_int8
 from .new_folder import new_folder
 from .plain_graph import plain
 
@@ -60,7 +60,7 @@ def compile_served(
             if precision == "int8" and isinstance(tower, ImageTower) and photos:
                 onnx.save(_calibrated(file, tower, photos), file)
             if precision != "fp32":
-                _store_small(file, precision)
+                _store_small(file, precision, computed=not isinstance(tower, QueryTower))
         variant = msgspec.structs.replace(
             manifest,
             provenance=f"{manifest.provenance}; {precision} for ONNX Runtime",
@@ -70,10 +70,10 @@ def compile_served(
         return save_manifest(partial, variant)
 
 
-def _store_small(file: Path, precision: Precision) -> None:
+def _store_small(file: Path, precision: Precision, computed: bool) -> None:
     model = onnx.load(file)
     if precision == "int8":
-        quantize_matrices(model)
+        (quantize_matrices if computed else store_int8)(model)
     store_float16(model)
     onnx.checker.check_model(model)
     onnx.save(model, file)
