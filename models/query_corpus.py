@@ -79,7 +79,7 @@ def recombined(
     extra: dict[str, list[Words]] = defaultdict(list)
     for kind, words in values:
         extra[kind].append(words)
-    found = set()
+    found: set[Words] = set()
     seen = {query.words for query in queries}
     for _ in range(4 * count):
         if len(found) == count:

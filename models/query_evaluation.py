@@ -6,8 +6,8 @@ Definitions:
   95 % bootstrap over queries.
 - token accuracy: share of words with the right tag.
 - noisy: the validation queries as :func:`models.query_noise.noisy_queries` changes them, once.
-- category accuracy @1, @3: over products that training never saw, by their titles (those that
-  no training product has) and by phrases such as "red heels women".
+- category accuracy @1, @3: over products that training never saw, by their titles and by phrases
+  such as "red heels women", those of either that no training product has.
 - linked: share of attribute values in held-out titles of AE-110k and OA-Mine that a span of the
   corresponding type covers exactly, or touches.
 - ECE: expected calibration error in 10 bins of equal size, of spans (is a span right?) and of
@@ -177,9 +177,10 @@ def ece(confidence: Sequence[float], right: Sequence[bool]) -> Figure:
 def category_figures(reader: Reader, products: Sequence[Item]) -> dict[str, Figure]:
     """Accuracy on products that were not trained on."""
     trained = {item.title.lower() for item in products if not item.held_out}
+    trained |= {text for item in products if not item.held_out for text in item.phrases}
     held = [item for item in products if item.held_out]
     titles = {i.title.lower(): i.category for i in held if i.title.lower() not in trained}
-    phrases = {text: item.category for item in held for text in item.phrases}
+    phrases = {text: i.category for i in held for text in i.phrases if text not in trained}
     found: dict[str, Figure] = {}
     for name, wanted in (("titles", titles), ("phrases", phrases)):
         readings = reader.read_many(list(wanted))

@@ -36,7 +36,7 @@ class WordPieces:
         tokenizer.no_padding()
         tokenizer.enable_truncation(longest)
         self.tokenizer = tokenizer
-        self.pad_id = int(tokenizer.token_to_id(pad))
+        self.pad_id: int = tokenizer.get_vocab()[pad]
 
     def encode(self, queries: Sequence[Sequence[str]]) -> list[Pieces]:
         encoded = self.tokenizer.encode_batch(list(map(list, queries)), is_pretokenized=True)

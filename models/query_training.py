@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .onnx_export import round_to_served
 from .query_corpus import (
     Words,
     attribute_rows,
@@ -23,7 +24,7 @@ from .query_data import Example, Floats, Query, Rows, dev_split, one_hot, traini
 from .query_fit import Fit, Report, fit, read
 from .query_model import QueryBert, base_tokenizer, build_query_bert, sentences
 from .query_pieces import chosen_pieces
-from .query_reading import temperature
+from .query_reading import span_temperature, temperature
 from .query_tags import spans_of
 from .query_taxonomy import CATEGORIES, Item, items
 from .query_teacher import teach, teacher_folder
@@ -42,7 +43,7 @@ class Recipe:
     against the teacher's; ``most``: texts of a category.
     """
 
-    layers: int = 6
+    layers: int = 5
     frequent: int = 8000
     folds: int = 3
     recombined: int = 8000
@@ -54,7 +55,9 @@ class Recipe:
             5, batch=32, lr=6e-5, decay=0.9, noise=0.15, frozen=1, average=0.98
         )
     )
-    student: Fit = field(default_factory=lambda: Fit(12, lr=2e-4, decay=0.9, average=0.998))
+    student: Fit = field(
+        default_factory=lambda: Fit(8, lr=2e-4, decay=0.9, noise=0.5, average=0.998)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,20 +182,17 @@ def calibrate(model: QueryBert, material: Material) -> None:
     """Set the temperatures by the development queries, which ``model`` must not have seen."""
     queries = [material.queries[i] for i in material.dev]
     tags, kinds = read(model, [query.words for query in queries])
-    gold = [tag for query in queries for tag in query.tags]
-    model.tag_temperature.fill_(temperature(np.concatenate(tags), gold))
-    known = [
-        (row, k)
-        for row, i in zip(kinds, material.dev, strict=True)
-        if (k := material.kinds[i]) is not None
-    ]
+    model.tag_temperature.fill_(span_temperature(tags, [query.tags for query in queries]))
+    places = [material.kinds[i] for i in material.dev]
+    known = [(row, place) for row, place in zip(kinds, places, strict=True) if place is not None]
     if known:
-        rows, places = zip(*known, strict=True)
-        model.category_temperature.fill_(temperature(np.stack(rows), places))
+        rows, classes = zip(*known, strict=True)
+        model.category_temperature.fill_(temperature(np.stack(rows), classes))
 
 
 def train(data: Path, work: Path, recipe: Recipe, report: Report) -> QueryBert:
-    """The model: calibrated as trained without the development queries, then trained with them."""
+    """The model, with its weights as the int8 variant stores them: calibrated as trained without
+    the development queries, then trained with them."""
     work.mkdir(parents=True, exist_ok=True)
     material = load_material(data, recipe)
     own, rest = taught(data, work, material, recipe, report)
@@ -201,6 +201,7 @@ def train(data: Path, work: Path, recipe: Recipe, report: Report) -> QueryBert:
     for rows in (material.train, np.arange(len(material.queries))):
         model = build_query_bert(kept, CATEGORIES, recipe.layers, recipe.student.seed)
         fit(model, distilled(material, own, rest, recipe, rows), recipe.student, report)
+        round_to_served(model)
         models.append(model)
     calibrate(models[0], material)
     models[1].tag_temperature.copy_(models[0].tag_temperature)
