@@ -101,8 +101,8 @@ def _compared_readings(
     data: Path | None,
     open_reader: OpenReader,
 ) -> CompiledParity:
-    """By the tags of words. A folder that rounds activations differs from its engine: against
-    itself, as many tags may be lost as of any figure."""
+    """By the tags of words. Against the folder's own graph, which may be a variant that rounds
+    what an engine does not, as many may be lost as of any figure."""
     ours = open_reader(folder, engine.precision)
     if ours.fallback:
         return _not_run(ours.fallback)

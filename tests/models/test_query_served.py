@@ -14,7 +14,7 @@ import torch
 from click.testing import CliRunner
 from onnxruntime import InferenceSession
 
-from engine import InvalidModel, load_manifest
+from engine import InvalidModel, load_manifest, rounds_activations
 from engine.manifest import Space, TextTower
 from models import evaluation
 from models.cli_compile import bench, check
@@ -117,9 +117,14 @@ def test_variants_are_near_the_original(
         np.testing.assert_allclose(a.categories, b.categories, atol=most)
 
 
-def test_int8_computes_in_int8(variants: Path) -> None:
-    graph = onnx.load(variants / "int8" / TOWER.file).graph
-    assert {"MatMulNBits", "GatherBlockQuantized"} <= {node.op_type for node in graph.node}
+def test_int8_is_stored_as_such_and_rounds_no_activations(tiny_query: Path, variants: Path) -> None:
+    """Tags decide between near ties, which rounded activations would tip."""
+    file = variants / "int8" / TOWER.file
+    operators = {node.op_type for node in onnx.load(file).graph.node}
+    assert {"DequantizeLinear", "GatherBlockQuantized"} <= operators
+    assert operators.isdisjoint({"MatMulNBits", "QuantizeLinear"})
+    assert not rounds_activations(file.read_bytes())
+    assert file.stat().st_size < 0.6 * (tiny_query / TOWER.file).stat().st_size
     manifest = load_manifest(variants / "int8")
     assert manifest.query == TOWER
     assert manifest.provenance == "random; int8 for ONNX Runtime"

@@ -13,11 +13,13 @@ from click.testing import CliRunner
 
 from engine import CompiledGraph, load_compiled
 from engine.compiled import FOLDER, CompiledParity
+from engine.manifest import load_manifest
 from models import tensorrt_parity
 from models.cli import models as commands
 from models.compile import compile_served
 from models.query_parity import QUERIES, TorchSession
 from models.tensorrt_build import Wanted, build_engines
+from plugins.onnx_encoder import WEIGHTS
 from plugins.query_reader import QueryReader
 from plugins.tensorrt_encoder import TensorrtReader
 from tests.models.test_tensorrt import has_gpu
@@ -66,6 +68,20 @@ def test_what_is_there_is_not_compiled_again(folder: Path, engine: CompiledGraph
 def test_the_int8_variant_is_compiled(tiny_query: Path, tmp_path: Path) -> None:
     compile_served(tiny_query, tmp_path / "int8", "int8")
     (built,) = build_engines(tmp_path / "int8", WANTED)
+    assert 0.9 < built.engine.agreement <= 1.0
+
+
+def test_the_shipped_query_tower_is_compiled(tmp_path: Path) -> None:
+    """A failure means that it can no longer be served from an engine."""
+    model = Path(shutil.copytree(WEIGHTS / "query-bert", tmp_path / "model"))
+    (built,) = build_engines(model, WANTED)
+    tower = load_manifest(model).query
+    assert tower
+    assert {o.name: o.shape for o in built.engine.outputs} == {
+        "tags": (-1, -1, len(tower.labels)),
+        "categories": (-1, len(tower.categories)),
+    }
+    assert any(profile.takes((32, tower.max_tokens)) for profile in built.engine.profiles)
     assert 0.9 < built.engine.agreement <= 1.0
 
 

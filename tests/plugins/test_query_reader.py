@@ -198,6 +198,40 @@ def rewrite(folder: Path, **changes: Any) -> None:
     path.write_text(json.dumps(plain | {"query": plain["query"] | changes}), encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def shipped() -> QueryReader:
+    return QueryReader(WEIGHTS / "query-bert", threads=1)
+
+
+def test_the_shipped_model_is_complete() -> None:
+    manifest = load_manifest(WEIGHTS / "query-bert")
+    assert manifest.licence == "Apache-2.0"
+    assert manifest.provenance
+    assert manifest.towers == (manifest.query,)
+    size = sum(path.stat().st_size for path in (WEIGHTS / "query-bert").iterdir())
+    assert size <= 17_000_000, "weights count against the repository for ever"
+    assert b".py" not in (WEIGHTS / "query-bert" / "query.onnx").read_bytes()
+
+
+def test_the_shipped_model_reads(shipped: QueryReader) -> None:
+    reading = shipped.read("red nike running shoes for women")
+    assert set(found(reading)) >= {
+        ("color", "red"),
+        ("creator", "nike"),
+        ("core_product_type", "running shoes"),
+    }
+    assert 0.0 < sum(reading.categories.values()) <= 1.0 + 1e-6
+
+
+def test_the_shipped_model_reads_alone_as_in_a_batch(shipped: QueryReader) -> None:
+    texts = ["navy dress", "waterproof mens hiking boots size 12 wide", "lego", "👟 42.5"]
+    for alone, batch in zip(
+        [shipped.tagged([t])[0] for t in texts], shipped.tagged(texts), strict=True
+    ):
+        np.testing.assert_allclose(alone.tags, batch.tags, atol=1e-4)
+        np.testing.assert_allclose(alone.categories, batch.categories, atol=1e-4)
+
+
 def test_a_tower_without_categories(copied: Path) -> None:
     rewrite(copied, categories=[])
     reading = QueryReader(copied, threads=1).read("red dress")
