@@ -91,7 +91,6 @@ class SearchRequest(Struct, frozen=True):
     filters: Mapping[str, Any] = field(default_factory=dict)
     facets: tuple[str, ...] = ()
     sort: SortBy | None = None
-    ignore: tuple[str, ...] = ()
     limit: int = 20
     offset: int = 0
     locale: str | None = None
@@ -104,6 +103,7 @@ class SearchRequest(Struct, frozen=True):
     highlight: bool = False
     explain: bool = False
     rerank_window: int | None = None
+    ignore: tuple[str, ...] = ()
 
 
 class Span(Struct, frozen=True, omit_defaults=True):

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta, Struct
 
-from engine import QueryPlan, Ranker, RankingBatch, Register, Vectors, hookimpl
+from engine import Query, QueryPlan, Ranker, RankingBatch, Register, Vectors, hookimpl
 
 from .gazetteer import FUNCTION_WORDS
 from .word_forms import words_of
@@ -65,8 +65,16 @@ class Understood:
         for field, values in wanted.items():
             has += weights[field] * _having(batch.columns[field], values)
         whole = sum(weights.values()) + _not_understood(batch.plan)
-        lift = self._strength * float(batch.scores.max()) * has / whole
+        strength = self._strength * _share_of_words(batch.request.query)
+        lift = strength * float(batch.scores.max()) * has / whole
         return (batch.scores + lift).astype(np.float32)
+
+
+def _share_of_words(query: Query | None) -> float:
+    """What the words count beside a picture: as much as their lanes do."""
+    if query is None or (query.image is None and not query.like):
+        return 1.0
+    return 1.0 - query.image_weight
 
 
 def _not_understood(plan: QueryPlan) -> int:
