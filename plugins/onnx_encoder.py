@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -37,6 +37,7 @@ from engine import (
     rounds_activations,
 )
 
+T = TypeVar("T")
 WEIGHTS = Path(__file__).parent / "weights"
 TOKEN_BUDGET = 4096
 """Padded tokens per run: 64 texts of 64 tokens; larger batches gain nothing on two cores."""
@@ -175,14 +176,14 @@ def _on_onnx_runtime(folder: Path, threads: int) -> ServedModel:
     return ServedModel(folder, load_manifest(folder), partial(onnx_session, threads=threads))
 
 
-_models: WeakValueDictionary[Hashable, ServedModel] = WeakValueDictionary()
+_models: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
 _models_lock = threading.Lock()
 
 
-def shared_model(key: Hashable, load: Callable[[], ServedModel]) -> ServedModel:
+def shared_model(key: Hashable, load: Callable[[], T]) -> T:
     """The model under ``key``, loaded where nobody uses it yet."""
     with _models_lock:
-        model = _models.get(key)
+        model: T | None = _models.get(key)
         if model is None:
             model = _models[key] = load()
         return model

@@ -27,7 +27,7 @@ from engine import (
 
 from .gazetteer import Gazetteer
 from .live_categories import LiveCategories
-from .onnx_encoder import model_folder
+from .onnx_encoder import model_folder, shared_model
 from .query_grammar import Reading, read
 from .query_lexicon import AND_OR
 from .query_linking import Facts, link
@@ -110,10 +110,11 @@ class Understand:
 def _open(options: UnderstandOptions) -> QueryReader | None:
     if not options.model:
         return None
-    folder = model_folder(options.model)
+    folder, threads = model_folder(options.model), options.threads
     if options.runtime == "tensorrt":
-        return TensorrtReader(folder, options.threads, options.precision)
-    return QueryReader(folder, options.threads)
+        key = (TensorrtReader, folder, threads, options.precision)
+        return shared_model(key, lambda: TensorrtReader(folder, threads, options.precision))
+    return shared_model((QueryReader, folder, threads), lambda: QueryReader(folder, threads))
 
 
 def _understood(
