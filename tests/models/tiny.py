@@ -18,22 +18,27 @@ DIM = 64
 SIDE = 32
 
 
+def tiny_bert() -> BertModel:
+    """Two layers, random but for the seed that was set."""
+    config = BertConfig(
+        vocab_size=128,
+        hidden_size=DIM,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=128,
+        max_position_embeddings=64,
+        initializer_range=0.2,
+    )
+    return BertModel(config, add_pooling_layer=False)
+
+
 class TinyText(nn.Module):
     """Two layers of BERT, mean pooled, and a head: spaces ``sentence`` and ``joint``."""
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        config = BertConfig(
-            vocab_size=128,
-            hidden_size=DIM,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=128,
-            max_position_embeddings=64,
-            initializer_range=0.2,
-        )
-        self.bert = BertModel(config, add_pooling_layer=False)
+        self.bert = tiny_bert()
         self.head = nn.Linear(DIM, DIM)
         self.eval()
 

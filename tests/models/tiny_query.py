@@ -6,12 +6,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel
 
 from engine.manifest import Manifest, QueryTower
 from models.served import QUERY_FILE, QUERY_TOKENIZER_FILE, QueryPart, write_served
 from tests.models.lookup_query import CATEGORIES, LABELS
-from tests.models.tiny import DIM, tiny_tokenizer
+from tests.models.tiny import DIM, tiny_bert, tiny_tokenizer
 
 LONGEST = 48
 TOWER = QueryTower(QUERY_FILE, QUERY_TOKENIZER_FILE, LONGEST, LABELS, CATEGORIES)
@@ -23,16 +22,7 @@ class TinyQuery(nn.Module):
     def __init__(self, categories: int = len(CATEGORIES)) -> None:
         super().__init__()
         torch.manual_seed(0)
-        config = BertConfig(
-            vocab_size=128,
-            hidden_size=DIM,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=128,
-            max_position_embeddings=64,
-            initializer_range=0.2,
-        )
-        self.bert = BertModel(config, add_pooling_layer=False)
+        self.bert = tiny_bert()
         self.tags = nn.Linear(DIM, len(LABELS))
         self.categories = nn.Linear(DIM, categories) if categories else None
         self.eval()
