@@ -45,15 +45,12 @@ from .manifest import (
 )
 from .preprocess import pixels
 from .protocols import (
-    Arranger,
     CatalogueSource,
     Encoder,
     GenerationSpec,
     LaneQuery,
     Point,
     QueryProcessor,
-    Ranker,
-    RankingBatch,
     RawRecord,
     Role,
     Scored,
@@ -75,16 +72,19 @@ from .types import (
     Hit,
     LaneContribution,
     LaneHit,
+    Move,
     PlanStep,
     Product,
     Query,
     QueryPlan,
+    Reasons,
     SearchRequest,
     SearchResponse,
     SortBy,
     Span,
     Translation,
 )
+from .window import Arranger, Explains, Ranker, RankingBatch
 from .writing import WriteResult
 
 __all__ = [
@@ -100,6 +100,7 @@ __all__ = [
     "EncoderInfo",
     "Engine",
     "EntrepotError",
+    "Explains",
     "Explanation",
     "FacetResult",
     "FacetValue",
@@ -125,6 +126,7 @@ __all__ = [
     "LaneHit",
     "LaneQuery",
     "Manifest",
+    "Move",
     "NoAccelerator",
     "NoIndex",
     "NoOptions",
@@ -144,6 +146,7 @@ __all__ = [
     "Ranker",
     "RankingBatch",
     "RawRecord",
+    "Reasons",
     "Register",
     "Role",
     "Scored",

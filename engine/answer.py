@@ -95,6 +95,8 @@ class Explainer(Struct, frozen=True):
             fused=candidate.fused,
             rankers=dict(candidate.deltas),
             score=candidate.score,
+            arrangers=dict(candidate.moves),
+            reasons=dict(candidate.reasons),
         )
 
 

@@ -14,15 +14,14 @@ import pluggy
 from msgspec import Struct
 
 from .protocols import (
-    Arranger,
     CatalogueSource,
     Encoder,
     QueryProcessor,
-    Ranker,
     VectorStores,
 )
 from .settings import Settings
 from .types import Product
+from .window import Arranger, Ranker
 
 PROJECT = "entrepot"
 API_VERSION = 1

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .guard import Guard
-from .protocols import Arranger, Encoder, QueryProcessor, Ranker, VectorStore
+from .protocols import Encoder, QueryProcessor, VectorStore
 from .vocabulary import ShopViews
+from .window import Arranger, Ranker
 
 log = logging.getLogger(__name__)
 

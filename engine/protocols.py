@@ -1,7 +1,8 @@
 """The seams of the engine: what a plugin provides and how it is called.
 
 Every call is batched, so that nothing costs a Python call per product. Implementations
-are checked by the contract suites in :mod:`engine.testing`.
+are checked by the contract suites in :mod:`engine.testing`. Rankers and arrangers, and what they
+see, are in :mod:`engine.window`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from PIL.Image import Image
 
 from .filters import Filter
 from .schema import IndexSchema
-from .types import EncoderInfo, FacetValue, Product, QueryPlan, SearchRequest, SortBy
+from .types import EncoderInfo, FacetValue, Product, QueryPlan, SortBy
 
 Vectors = npt.NDArray[np.float32]
 Role = Literal["query", "document"]
@@ -221,56 +222,6 @@ class QueryProcessor(Protocol):
 
     def process(self, plan: QueryPlan, shop: ShopView) -> QueryPlan:
         """The plan with what this step found; ``plan`` itself where that is nothing."""
-        ...
-
-
-class RankingBatch(Struct, frozen=True):
-    """The rerank window as read-only arrays; n candidates, in fused order for every ranker,
-    best first for arrangers.
-
-    ``scores`` float32 ``[n]`` is the ranking so far. ``lane_ranks`` int32 ``[n]`` per lane
-    (0 = not found there), ``lane_scores`` float32 ``[n]`` (NaN = not found). ``columns``
-    and ``vectors`` hold what the plugin declared (``vectors``: float32 ``[n, d]``, zero rows
-    where absent, mean of several photos); ``columns`` also the fields that spans of the plan
-    are linked to.
-    """
-
-    ids: list[str]
-    scores: Vectors
-    lane_ranks: dict[str, npt.NDArray[np.int32]]
-    lane_scores: dict[str, Vectors]
-    plan: QueryPlan
-    request: SearchRequest
-    columns: dict[str, list[Any]] = field(default_factory=dict)
-    vectors: dict[str, Vectors] = field(default_factory=dict)
-
-
-class Ranker(Protocol):
-    """Gives the window new scores. ``required_fields`` name declared fields or "title";
-    ``required_vectors`` name "text" or "image"."""
-
-    @property
-    def required_fields(self) -> Sequence[str]: ...
-
-    @property
-    def required_vectors(self) -> Sequence[str]: ...
-
-    def rank(self, batch: RankingBatch) -> Vectors:
-        """New scores, finite float32 ``[n]``, in the order of ``batch.ids``."""
-        ...
-
-
-class Arranger(Protocol):
-    """Reorders or drops after all rankers, where rules need places, not scores."""
-
-    @property
-    def required_fields(self) -> Sequence[str]: ...
-
-    @property
-    def required_vectors(self) -> Sequence[str]: ...
-
-    def arrange(self, batch: RankingBatch) -> npt.NDArray[np.intp]:
-        """Distinct indices into ``batch.ids``, in the new order; left-out ones are dropped."""
         ...
 
 

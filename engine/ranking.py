@@ -1,8 +1,9 @@
-"""Stages 5 and 6: rankers score the window, arrangers reorder it; each guarded."""
+"""Stages 5 and 6: rankers score the window, arrangers reorder it, both say why; each guarded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -10,12 +11,23 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from .guard import PluginFailed
+from .guard import Guard, PluginFailed
 from .live import Pipeline
-from .protocols import Arranger, Ranker, RankingBatch, Vectors, VectorStore
-from .types import Candidate, Degraded, QueryPlan, SearchRequest
+from .protocols import Vectors, VectorStore
+from .types import Candidate, Degraded, Move, QueryPlan, Reasons, SearchRequest
+from .window import Arranger, Explains, Ranker, RankingBatch
 
 T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(slots=True)
+class Ranked:
+    """The window in its new order, the plugins that failed, and those that can say why they did
+    what they did, each with what it saw."""
+
+    window: list[Candidate]
+    degraded: list[Degraded] = field(default_factory=list)
+    witnesses: list[tuple[Guard, Explains, RankingBatch]] = field(default_factory=list)
 
 
 def rank(
@@ -24,19 +36,22 @@ def rank(
     plan: QueryPlan,
     request: SearchRequest,
     store: VectorStore,
-) -> tuple[list[Candidate], list[Degraded]]:
-    """The window in its new order; equal scores keep the fused order. A ranker's change is
-    recorded in ``Candidate.deltas``; a plugin that fails leaves the ranking as it was."""
+) -> Ranked:
+    """Rank and arrange; equal scores keep the fused order. A ranker's change is recorded in
+    ``Candidate.deltas``, an arranger's in ``moves`` where the request asks for explanations; a
+    plugin that fails leaves the ranking as it was."""
+    ranked = Ranked(window)
     if not window or not (pipeline.rankers or pipeline.arrangers):
-        return window, []
-    degraded: list[Degraded] = []
+        return ranked
     batch = _batch(window, pipeline, plan, request, store)
     for guard, ranker in pipeline.rankers:
         try:
             scores = guard.call(partial(ranker.rank, batch), _score_check(len(window)))
         except PluginFailed as error:
-            degraded.append(Degraded(guard.name, str(error)))
+            ranked.degraded.append(Degraded(guard.name, str(error)))
             continue
+        if isinstance(ranker, Explains):
+            ranked.witnesses.append((guard, ranker, batch))
         scores = _frozen(np.array(scores, dtype=np.float32))
         deltas = scores.astype(np.float64) - batch.scores
         for candidate, delta in zip(window, deltas.tolist(), strict=True):
@@ -44,25 +59,45 @@ def rank(
         # Rankers see the window in one fixed order, so columns are fetched once for all.
         batch = msgspec.structs.replace(batch, scores=scores)
     order = np.argsort(-batch.scores, kind="stable")
-    window = [window[i] for i in order]
+    ranked.window = [window[i] for i in order]
     if pipeline.arrangers:
-        window = _arrange(window, _take(batch, order), pipeline, degraded)
-    return window, degraded
+        _arrange(ranked, _take(batch, order), pipeline)
+    return ranked
 
 
-def _arrange(
-    window: list[Candidate], batch: RankingBatch, pipeline: Pipeline, degraded: list[Degraded]
-) -> list[Candidate]:
+def _arrange(ranked: Ranked, batch: RankingBatch, pipeline: Pipeline) -> None:
     for guard, arranger in pipeline.arrangers:
         try:
-            kept = guard.call(partial(arranger.arrange, batch), _index_check(len(window)))
+            kept = guard.call(partial(arranger.arrange, batch), _index_check(len(ranked.window)))
         except PluginFailed as error:
-            degraded.append(Degraded(guard.name, str(error)))
+            ranked.degraded.append(Degraded(guard.name, str(error)))
             continue
+        if isinstance(arranger, Explains):
+            ranked.witnesses.append((guard, arranger, batch))
         indices = np.asarray(kept, dtype=np.intp)
-        window = [window[i] for i in indices]
+        ranked.window = [ranked.window[i] for i in indices]
+        if batch.request.explain:
+            for after, (before, candidate) in enumerate(zip(indices, ranked.window, strict=True)):
+                if before != after:
+                    candidate.moves[guard.name] = Move(int(before) + 1, after + 1)
         batch = _take(batch, indices)
-    return window
+
+
+def explain(ranked: Ranked, page: Sequence[Candidate]) -> None:
+    """Ask the witnesses about the products of a page; one that fails is degraded and gives
+    none, and its ranking stands."""
+    for guard, witness, batch in ranked.witnesses:
+        places = {id: row for row, id in enumerate(batch.ids)}
+        shown = [candidate for candidate in page if candidate.id in places]
+        rows = np.asarray([places[candidate.id] for candidate in shown], dtype=np.intp)
+        try:
+            found = guard.call(partial(witness.explain, batch, rows), _reason_check(len(rows)))
+        except PluginFailed as error:
+            ranked.degraded.append(Degraded(guard.name, str(error)))
+            continue
+        for candidate, reasons in zip(shown, found, strict=True):
+            if reasons:
+                candidate.reasons[guard.name] = dict(reasons)
 
 
 def _batch(
@@ -75,8 +110,7 @@ def _batch(
     plugins: list[Ranker | Arranger] = [p for _, p in pipeline.rankers]
     plugins += [p for _, p in pipeline.arrangers]
     ids = [candidate.id for candidate in window]
-    linked = [span.field for span in plan.spans if span.field]
-    fields = _union([*(p.required_fields for p in plugins), linked])
+    fields = _union([*(p.required_fields for p in plugins), plan.fields])
     ranks, scores = _lane_arrays(window)
     return RankingBatch(
         ids=ids,
@@ -155,5 +189,14 @@ def _index_check(n: int) -> Callable[[Any], None]:
             raise ValueError(f"arrange() returned an index outside 0…{n - 1}")
         if len(set(array.tolist())) != array.size:
             raise ValueError("arrange() returned an index twice")
+
+    return check
+
+
+def _reason_check(n: int) -> Callable[[Any], None]:
+    def check(found: Sequence[Mapping[str, float | str]]) -> None:
+        if len(found) != n:
+            raise ValueError(f"explain() must return {n} mappings, not {len(found)}")
+        msgspec.convert([dict(reasons) for reasons in found], list[Reasons])
 
     return check

@@ -12,7 +12,7 @@ from .fusion import Ranking, candidates, fuse
 from .lanes import Lanes, plan_lanes
 from .live import Live, Pipeline
 from .protocols import Scored
-from .ranking import rank
+from .ranking import explain, rank
 from .schema import IndexSchema
 from .settings import SearchSettings
 from .types import (
@@ -110,10 +110,13 @@ def _page(
     if not pipeline.rankers and not pipeline.arrangers:
         return candidates(ranking[start:end], found), []
     window = candidates(ranking[:size], found)
-    window, degraded = rank(window, pipeline, plan, request, live.store)
-    kept, dropped = len(window), min(size, len(ranking)) - len(window)
+    ranked = rank(window, pipeline, plan, request, live.store)
+    kept, dropped = len(ranked.window), min(size, len(ranking)) - len(ranked.window)
     tail = ranking[size : max(size, end + dropped)] if end > kept else []
-    return (window + candidates(tail, found))[start:end], degraded
+    page = (ranked.window + candidates(tail, found))[start:end]
+    if request.explain:
+        explain(ranked, page)
+    return page, ranked.degraded
 
 
 def _checked_filter(request: SearchRequest, schema: IndexSchema) -> Filter:

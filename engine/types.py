@@ -160,6 +160,11 @@ class QueryPlan(Struct, frozen=True):
     ignored: tuple[str, ...] = ()
     steps: tuple[PlanStep, ...] = ()
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The declared fields that ranking by this plan needs to see."""
+        return tuple(dict.fromkeys(span.field for span in self.spans if span.field))
+
 
 class LaneHit(Struct, frozen=True, gc=False):
     """Where one lane put a product: rank from 1, the store's raw score."""
@@ -168,17 +173,32 @@ class LaneHit(Struct, frozen=True, gc=False):
     score: float
 
 
+class Move(Struct, frozen=True, gc=False):
+    """Where an arranger put a product: places in the window, from 1."""
+
+    before: int
+    after: int
+
+
+Reasons = dict[str, float | str]
+"""Cause → what it brought to a product's score, or words."""
+
+
 class Candidate(Struct):
     """One product on its way from retrieval to the answer; the only mutable core type.
 
     ``lanes`` holds the lanes that found it, ``fused`` the fusion score, ``deltas`` what each
-    ranker added to it; ``score`` is their sum and decides the order.
+    ranker added to it; ``score`` is their sum and decides the order. ``moves`` are the places
+    (from 1) that each arranger took it from and to; ``reasons`` are filled in only where a
+    request asks for an explanation.
     """
 
     id: str
     lanes: dict[str, LaneHit]
     fused: float
     deltas: dict[str, float] = field(default_factory=dict)
+    moves: dict[str, Move] = field(default_factory=dict)
+    reasons: dict[str, Reasons] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
@@ -195,12 +215,18 @@ class LaneContribution(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """Why a hit stands where it stands: lanes sum to ``fused``; ``fused`` + deltas = score."""
+    """Why a hit stands where it stands: lanes sum to ``fused``; ``fused`` + deltas = score.
+
+    ``arrangers`` says which of them moved it; ``reasons`` holds what a ranker or arranger of that
+    name gave as causes of its own.
+    """
 
     lanes: dict[str, LaneContribution]
     fused: float
     rankers: dict[str, float]
     score: float
+    arrangers: dict[str, Move] = field(default_factory=dict)
+    reasons: dict[str, Reasons] = field(default_factory=dict)
 
 
 class Hit(Struct, frozen=True, omit_defaults=True):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from engine.protocols import Arranger
+from engine.window import Arranger
 
 from .ranker_contract import SIZES, WindowContract, check_declarations
 

@@ -1,0 +1,77 @@
+"""The rerank window, and the two protocols of what works on it: rankers and arrangers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct, field
+
+from .protocols import Vectors
+from .types import QueryPlan, SearchRequest
+
+
+class RankingBatch(Struct, frozen=True):
+    """The rerank window as read-only arrays; n candidates, in fused order for every ranker,
+    best first for arrangers.
+
+    ``scores`` float32 ``[n]`` is the ranking so far. ``lane_ranks`` int32 ``[n]`` per lane
+    (0 = not found there), ``lane_scores`` float32 ``[n]`` (NaN = not found). ``columns``
+    and ``vectors`` hold what the plugin declared (``vectors``: float32 ``[n, d]``, zero rows
+    where absent, mean of several photos); ``columns`` also the fields that the plan speaks of
+    (:attr:`QueryPlan.fields`).
+    """
+
+    ids: list[str]
+    scores: Vectors
+    lane_ranks: dict[str, npt.NDArray[np.int32]]
+    lane_scores: dict[str, Vectors]
+    plan: QueryPlan
+    request: SearchRequest
+    columns: dict[str, list[Any]] = field(default_factory=dict)
+    vectors: dict[str, Vectors] = field(default_factory=dict)
+
+
+class Ranker(Protocol):
+    """Gives the window new scores. ``required_fields`` name declared fields or "title";
+    ``required_vectors`` name "text" or "image"."""
+
+    @property
+    def required_fields(self) -> Sequence[str]: ...
+
+    @property
+    def required_vectors(self) -> Sequence[str]: ...
+
+    def rank(self, batch: RankingBatch) -> Vectors:
+        """New scores, finite float32 ``[n]``, in the order of ``batch.ids``."""
+        ...
+
+
+class Arranger(Protocol):
+    """Reorders or drops after all rankers, where rules need places, not scores."""
+
+    @property
+    def required_fields(self) -> Sequence[str]: ...
+
+    @property
+    def required_vectors(self) -> Sequence[str]: ...
+
+    def arrange(self, batch: RankingBatch) -> npt.NDArray[np.intp]:
+        """Distinct indices into ``batch.ids``, in the new order; left-out ones are dropped."""
+        ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """What a ranker or arranger may offer besides: the causes of what it did, asked for only
+    when a request has ``explain``, and only for the products that are shown."""
+
+    def explain(
+        self, batch: RankingBatch, rows: npt.NDArray[np.intp]
+    ) -> Sequence[Mapping[str, float | str]]:
+        """For each of ``rows``, indices into the very batch that was ranked or arranged: cause →
+        what it brought, a number in the unit of the scores or words for a shopkeeper. Empty
+        where there was none."""
+        ...
