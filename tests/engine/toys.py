@@ -84,6 +84,27 @@ BAD_RANKERS = {
     "texts": "ValueError",
     "nothing": "",
 }
+
+
+def _because(batch: RankingBatch, rows: Any) -> Any:
+    return [
+        {"price": float(batch.columns["price"][row] or 0), "so": batch.ids[row]} for row in rows
+    ]
+
+
+EXPLAINS: dict[str, Callable[[RankingBatch, Any], Any]] = {
+    "because": _because,
+    "e-raise": _raise,
+    "e-short": lambda b, rows: [{}] * (len(rows) - 1),
+    "e-list": lambda b, rows: [{"why": ["many"]}] * len(rows),
+    "e-nothing": lambda b, rows: [{}] * len(rows),
+}
+"""All of them rank, and arrange, as "by-price" and "turn" do; then they say why."""
+BAD_EXPLAINS = {
+    "e-raise": "LookupError",
+    "e-short": "must return 48 mappings, not 47",
+    "e-list": "Expected `float | str`, got `array`",
+}
 ARRANGERS: dict[str, Callable[[RankingBatch], Any]] = {
     "drop-odd": lambda b: np.arange(0, len(b.ids), 2),
     "drop-all": lambda b: [],
@@ -165,6 +186,19 @@ class Arranger:
         self.arrange = ARRANGERS[name]
 
 
+class ExplainingRanker:
+    required_fields: Sequence[str] = ("price",)
+    required_vectors: Sequence[str] = ()
+    rank = staticmethod(by_price)
+
+    def __init__(self, name: str) -> None:
+        self.explain = EXPLAINS[name]
+
+
+class ExplainingArranger(ExplainingRanker):
+    arrange = staticmethod(ARRANGERS["turn"])
+
+
 class Processor:
     def __init__(self, name: str) -> None:
         self.process = PROCESSORS[name]
@@ -173,16 +207,17 @@ class Processor:
 def as_plugin() -> ModuleType:
     """The module that an entry point would load."""
 
-    def offer(made: Any, names: Sequence[str]) -> Callable[..., None]:
+    def offer(*made: tuple[Any, Sequence[str]]) -> Callable[..., None]:
         def hook(register: Any) -> None:
-            for name in names:
-                register(name, lambda options, name=name: made(name))
+            for make, names in made:
+                for name in names:
+                    register(name, lambda options, make=make, name=name: make(name))
 
         return hookimpl(hook)
 
-    module = ModuleType("toys")
-    module.register_rankers = offer(Ranker, list(RANKERS))  # type: ignore[attr-defined]
-    module.register_arrangers = offer(Arranger, list(ARRANGERS))  # type: ignore[attr-defined]
-    processors = offer(Processor, list(PROCESSORS))
-    module.register_query_processors = processors  # type: ignore[attr-defined]
+    module: Any = ModuleType("toys")
+    explains = list(EXPLAINS)
+    module.register_rankers = offer((Ranker, list(RANKERS)), (ExplainingRanker, explains))
+    module.register_arrangers = offer((Arranger, list(ARRANGERS)), (ExplainingArranger, explains))
+    module.register_query_processors = offer((Processor, list(PROCESSORS)))
     return module
