@@ -5,7 +5,8 @@
  * @typedef {import("./state.js").State} State
  * @typedef {{ rank: number, score: number, weight: number, contribution: number }} Lane
  * @typedef {{ lanes: Record<string, Lane>, fused: number, rankers: Record<string, number>,
- *   score: number }} Explanation
+ *   score: number, arrangers: Record<string, { before: number, after: number }>,
+ *   reasons: Record<string, Record<string, number | string>> }} Explanation
  * @typedef {{ id: string, score: number, product: Record<string, any>,
  *   highlights?: Record<string, string>, explain?: Explanation }} Hit
  * @typedef {{ values?: { value: string | boolean, count: number }[], min?: number,

@@ -27,6 +27,7 @@ export function explanationView(hit, place, answer, state) {
   if (lanes.length) {
     parts.push(h("h3", {}, t("explainParts")), laneChart(lanes, hit.explain.fused));
     parts.push(h("h3", {}, t("explainRankers")), rankerChart(hit.explain));
+    parts.push(...moves(hit.explain), ...reasons(hit.explain));
     parts.push(disclosure(t("explainTable"), h("p", { class: "hint" }, t("explainTableHelp")), table(lanes, hit.explain)));
   }
   const read = planView(answer.plan);
@@ -106,6 +107,26 @@ function deltaRow(name, delta, widest) {
     svg("rect", { class: "axis", x: "50%", width: 1, height: 10 }),
   );
   return h("li", {}, h("span", {}, fieldName(name)), h("span", { class: "figure" }, score(delta, true)), bar);
+}
+
+/** What arrangers did, which deal in places and not in scores. */
+function moves({ arrangers }) {
+  return Object.entries(arrangers ?? {}).map(([name, { before, after }]) =>
+    h("p", { class: "hint" }, t("explainMoved", { name: fieldName(name), before, after })),
+  );
+}
+
+/** What each ranker or arranger gave as its causes: figures first, the weightiest on top. */
+function reasons({ reasons: all }) {
+  const weight = ([, value]) => (typeof value === "number" ? Math.abs(value) : -1);
+  return Object.entries(all ?? {}).map(([name, causes]) => {
+    const rows = Object.entries(causes).sort((a, b) => weight(b) - weight(a));
+    const items = rows.flatMap(([cause, value]) => [
+      h("dt", { dir: "auto" }, cause),
+      h("dd", { dir: "auto" }, typeof value === "number" ? score(value, true) : value),
+    ]);
+    return disclosure(t("explainReasons", { name: fieldName(name) }), h("dl", { class: "details" }, ...items));
+  });
 }
 
 function table(lanes, { fused, rankers, score: final }) {

@@ -113,6 +113,8 @@ export const en = {
   explainParts: "What it scored for",
   explainRankers: "What ranking changed",
   explainNoRankers: "No ranking rule moved it.",
+  explainMoved: "{name} moved it from place {before} to {after}.",
+  explainReasons: "What {name} says",
   explainTable: "All figures",
   explainTableHelp:
     "Each kind of match ranks the products on its own. The better the rank, the larger its part: weight ÷ (constant + rank).",

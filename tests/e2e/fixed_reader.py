@@ -1,12 +1,28 @@
-"""A query processor for tests: it reads a few words, the same in every shop."""
+"""Plugins for tests: a query processor that reads a few words, the same in every shop, and a
+ranker and an arranger that say why."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 from msgspec import structs
 
-from engine import QueryPlan, QueryProcessor, Register, ShopView, Span, hookimpl
+from engine import (
+    Arranger,
+    QueryPlan,
+    QueryProcessor,
+    Ranker,
+    RankingBatch,
+    Reasons,
+    Register,
+    ShopView,
+    Span,
+    Vectors,
+    hookimpl,
+)
 
 READINGS: dict[str, Span] = {
     "nike": Span(0, 0, "creator", "Nike", field="brand", values=("Nike",), effect="boost"),
@@ -36,6 +52,46 @@ class FixedReader:
                 text = text.replace(found[0], " ")
         text = " ".join(text.split())
         return structs.replace(plan, read=plan.text, text=text, spans=tuple(spans), filters=filters)
+
+
+class Cheaper:
+    """Doubles the scores of products below 50, and says so."""
+
+    required_fields: Sequence[str] = ("price",)
+    required_vectors: Sequence[str] = ()
+
+    def rank(self, batch: RankingBatch) -> Vectors:
+        cheap = np.asarray([price < 50 for price in batch.columns["price"]])
+        return np.where(cheap, batch.scores * 2, batch.scores).astype(np.float32)
+
+    def explain(self, batch: RankingBatch, rows: npt.NDArray[np.intp]) -> list[Reasons]:
+        prices = batch.columns["price"]
+        return [
+            {"below 50": float(batch.scores[row]), "asks": f"only {prices[row]:g}"}
+            if prices[row] < 50
+            else {}
+            for row in rows
+        ]
+
+
+class LastFirst:
+    """Puts the last product of the window first."""
+
+    required_fields: Sequence[str] = ()
+    required_vectors: Sequence[str] = ()
+
+    def arrange(self, batch: RankingBatch) -> npt.NDArray[np.intp]:
+        return np.roll(np.arange(len(batch.ids)), 1)
+
+
+@hookimpl
+def register_rankers(register: Register[Ranker]) -> None:
+    register("cheaper", lambda options: Cheaper())
+
+
+@hookimpl
+def register_arrangers(register: Register[Arranger]) -> None:
+    register("last-first", lambda options: LastFirst())
 
 
 @hookimpl

@@ -28,6 +28,8 @@ text = { plugin = "hash" }
 image = { plugin = "hash" }
 [profiles.default]
 query_processors = ["normalize", "fixed-reader"]
+rankers = ["cheaper"]
+arrangers = ["last-first"]
 """
 PLUGIN = Path(__file__).parent / "fixed_reader.py"
 ALL = "nike shoes under 60 not black"
@@ -207,6 +209,19 @@ def test_the_narrowest_screen_either_way_round(phone: Page) -> None:
             assert box["height"] >= 24  # WCAG 2.2, 2.5.8
     remove(phone, "Color: navy").tap()
     expect(chips(phone)).to_have_count(3)
+
+
+def test_the_explanation_says_what_plugins_did(page: Page) -> None:
+    page.goto("/?q=shoes")
+    expect(count(page)).to_contain_text("12 products")
+    page.get_by_role("button", name=re.compile("^Why .* is here$")).nth(1).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Last first moved it from place 1 to 2.")
+    reasons = dialog.locator("details", has_text="What Cheaper says")
+    reasons.locator("summary").click()
+    expect(reasons.locator("dt")).to_have_text(["below 50", "asks"])
+    expect(reasons.locator("dd").first).to_have_text(re.compile(r"^\+0\.0\d+$"))
+    expect(reasons.locator("dd").last).to_have_text(re.compile(r"^only \d\d$"))
 
 
 def test_how_a_span_is_written(page: Page) -> None:

@@ -78,6 +78,4 @@ def test_arrangers_say_why_and_where(open_shop: OpenShop) -> None:
 def test_products_below_the_window_have_no_reasons(open_shop: OpenShop) -> None:
     engine = open_shop(**profiles())
     hits = search(engine, "because", rerank_window=4).hits
-    assert [bool(hit.explain and hit.explain.reasons) for hit in hits[:6]] == [True] * 4 + [
-        False
-    ] * 2
+    assert [bool(h.explain and h.explain.reasons) for h in hits[:6]] == [True] * 4 + [False] * 2
