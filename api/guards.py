@@ -43,6 +43,16 @@ def may_write(connection: Connection, _: BaseRouteHandler) -> None:
         )
 
 
+def may_record(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Anybody where ``events.public`` is set, else who may write."""
+    if not connection.app.state.shops.choose(connection).engine.settings.events.public:
+        may_write(connection, handler)
+
+
+def takes_events(connection: Connection, _: BaseRouteHandler) -> None:
+    _require(connection, "application/json", "application/x-ndjson", "application/jsonl")
+
+
 def takes_json(connection: Connection, _: BaseRouteHandler) -> None:
     _require(connection, "application/json")
 

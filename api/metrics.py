@@ -14,6 +14,8 @@ from prometheus_client import (
 
 from engine.types import SearchResponse
 
+from .schemas import EventsResult
+
 STAGE_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 REQUEST_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 5, 30)
 
@@ -52,6 +54,9 @@ class Metrics:
         self._writes = Counter(
             "entrepot_writes", "Product writes.", ("shop", "status"), registry=registry
         )
+        self._events = Counter(
+            "entrepot_events", "Events of shoppers.", ("shop", "status"), registry=registry
+        )
         self._ready = Gauge(
             "entrepot_ready", "1 when the shop can answer.", ("shop",), registry=registry
         )
@@ -72,6 +77,12 @@ class Metrics:
     def writes(self, shop: str, stored: int, failed: int) -> None:
         self._writes.labels(shop, "stored").inc(stored)
         self._writes.labels(shop, "failed").inc(failed)
+
+    def events(self, shop: str, result: EventsResult) -> None:
+        self._events.labels(shop, "accepted").inc(result.accepted)
+        self._events.labels(shop, "duplicate").inc(result.duplicates)
+        self._events.labels(shop, "ignored").inc(result.ignored)
+        self._events.labels(shop, "rejected").inc(result.rejected)
 
     def health(self, shop: str, ready: bool, products: int) -> None:
         self._ready.labels(shop).set(ready)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from litestar.datastructures import UploadFile
 from msgspec import Meta, Struct
 
+from engine.events import EventStatus, QueryCount
 from engine.manager import PluginStatus
 from engine.schema import FieldKind
 from engine.types import Degraded, ImageWeight, Locale, QueryPlan, SortBy
@@ -98,6 +99,40 @@ class UploadResult(Struct, frozen=True):
     stored: int
     failed: int
     items: list[LineResult]
+
+
+class EventItem(Struct, frozen=True):
+    """What became of one event; ``index`` is its place in the request, from 0."""
+
+    index: int
+    id: str
+    status: EventStatus
+    error: str = ""
+    warning: str = ""
+
+
+class EventsResult(Struct, frozen=True):
+    """Recorded events; ``items`` are in the order of the request."""
+
+    accepted: int
+    duplicates: int
+    ignored: int
+    rejected: int
+    items: list[EventItem]
+
+
+class Erased(Struct, frozen=True):
+    """How many events of a shopper there were."""
+
+    events: int
+
+
+class Analytics(Struct, frozen=True):
+    """Queries that at least ``at_least`` shoppers asked in the last ``days``."""
+
+    days: float
+    at_least: int
+    queries: list[QueryCount]
 
 
 class Plugins(Struct, frozen=True):

@@ -32,6 +32,18 @@ from .errors import (
     UnknownPlugin,
     UnsupportedModality,
 )
+from .events import (
+    EVENT_WEIGHTS,
+    Event,
+    EventProduct,
+    EventResult,
+    EventStatus,
+    EventStore,
+    EventType,
+    QueryCount,
+    from_micros,
+    to_micros,
+)
 from .filters import Filter, Range, Terms
 from .hookspecs import API_VERSION, NoOptions, Register, hookimpl
 from .manager import PluginManager, PluginStatus
@@ -44,6 +56,7 @@ from .manifest import (
     rounds_activations,
 )
 from .preprocess import pixels
+from .profiles import Taste, UserProfile
 from .protocols import (
     CatalogueSource,
     Encoder,
@@ -84,11 +97,12 @@ from .types import (
     Span,
     Translation,
 )
-from .window import Arranger, Explains, Ranker, RankingBatch
+from .window import Arranger, Explains, NeedsBehaviour, Ranker, RankingBatch
 from .writing import WriteResult
 
 __all__ = [
     "API_VERSION",
+    "EVENT_WEIGHTS",
     "Arranger",
     "Candidate",
     "CatalogueSource",
@@ -100,6 +114,12 @@ __all__ = [
     "EncoderInfo",
     "Engine",
     "EntrepotError",
+    "Event",
+    "EventProduct",
+    "EventResult",
+    "EventStatus",
+    "EventStore",
+    "EventType",
     "Explains",
     "Explanation",
     "FacetResult",
@@ -127,6 +147,7 @@ __all__ = [
     "LaneQuery",
     "Manifest",
     "Move",
+    "NeedsBehaviour",
     "NoAccelerator",
     "NoIndex",
     "NoOptions",
@@ -139,6 +160,7 @@ __all__ = [
     "Product",
     "Profile",
     "Query",
+    "QueryCount",
     "QueryPlan",
     "QueryProcessor",
     "QueryTower",
@@ -160,16 +182,19 @@ __all__ = [
     "StoreLocked",
     "StoreUnavailable",
     "TagDecoder",
+    "Taste",
     "Terms",
     "TextTower",
     "Translation",
     "UnknownPlugin",
     "UnsupportedModality",
+    "UserProfile",
     "VectorStore",
     "VectorStores",
     "Vectors",
     "WriteResult",
     "agreement",
+    "from_micros",
     "hookimpl",
     "load_compiled",
     "load_manifest",
@@ -177,5 +202,6 @@ __all__ = [
     "pixels",
     "read_compiled",
     "rounds_activations",
+    "to_micros",
     "word_offsets",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from .encoders import BatchingEncoder, CachingEncoder
-from .errors import InvalidSettings
+from .errors import InvalidModel, InvalidSettings
+from .events import EventStore
 from .guard import DaemonPool, Guard
 from .lanes import LANE_WEIGHTS
 from .live import Pipeline
@@ -22,6 +23,20 @@ def open_stores(settings: Settings, manager: PluginManager) -> VectorStores:
         "shop": settings.shop,
     }
     return cast(VectorStores, manager.create("stores", settings.store.plugin, options))
+
+
+def open_events(settings: Settings, manager: PluginManager) -> EventStore | None:
+    """The shop's event store, if it keeps events."""
+    events = settings.events
+    if not events.plugin:
+        return None
+    options = {
+        **events.options,
+        "data_dir": str(settings.data_path),
+        "shop": settings.shop,
+        "popularity_half_life_days": events.popularity_half_life_days,
+    }
+    return cast(EventStore, manager.create("event_stores", events.plugin, options))
 
 
 def open_encoders(settings: Settings, manager: PluginManager) -> tuple[Encoder, Encoder]:

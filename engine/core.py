@@ -14,7 +14,8 @@ from typing import Literal, Self
 from msgspec import Struct
 from PIL.Image import Image
 
-from .assembly import open_pipelines, open_stores, serving_encoders
+from .assembly import open_events, open_pipelines, open_stores, serving_encoders
+from .behaviour import Behaviour, KnowsShoppers
 from .encoders import fallback_of
 from .errors import IndexMismatch, InvalidImage, NoIndex, NotFound, StoreError
 from .filters import Filter
@@ -62,7 +63,7 @@ class Health(Struct, frozen=True):
     problems: tuple[str, ...]
 
 
-class Engine:
+class Engine(KnowsShoppers):
     """One shop. Synchronous and thread-safe; several shops are several engines."""
 
     def __init__(
@@ -91,6 +92,9 @@ class Engine:
             )
             self._stores = open_stores(settings, self.manager)
             opened.callback(self._stores.close)
+            events = open_events(settings, self.manager)
+            self.behaviour = Behaviour(events, settings.events, self._slot.lease)
+            opened.callback(self.behaviour.close)
             if current := self._stores.current():
                 self._go_live(current)
             self._opened = opened.pop_all()
@@ -330,7 +334,9 @@ class Engine:
         warm_up(
             [p for line in self._pipelines.values() for p in line.query_processors], shop.current
         )
-        live = Live(generation, store, self._text, self._image, self._pipelines, shop)
+        live = Live(
+            generation, store, self._text, self._image, self._pipelines, shop, self.behaviour
+        )
         return self._slot.swap(live)
 
     def _local_images(self, product: Product, root: str) -> list[Image]:

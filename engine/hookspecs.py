@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 import pluggy
 from msgspec import Struct
 
+from .events import EventStore
 from .protocols import (
     CatalogueSource,
     Encoder,
@@ -79,6 +80,12 @@ def register_rankers(register: Register[Ranker]) -> None:
 @hookspec
 def register_arrangers(register: Register[Arranger]) -> None:
     """Offer arrangers."""
+
+
+@hookspec
+def register_event_stores(register: Register[EventStore]) -> None:
+    """Offer event stores; their options begin with ``data_dir``, ``shop`` and
+    ``popularity_half_life_days``."""
 
 
 @hookspec

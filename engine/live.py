@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from .behaviour import Behaviour
 from .guard import Guard
 from .protocols import Encoder, QueryProcessor, VectorStore
 from .vocabulary import ShopViews
@@ -37,6 +38,7 @@ class Live:
     image_encoder: Encoder
     pipelines: Mapping[str, Pipeline]
     shop: ShopViews
+    behaviour: Behaviour | None = None
 
 
 @dataclass(slots=True)

@@ -42,6 +42,8 @@ BUILTINS = (
     "models.cli",
 )
 KINDS = (
+    "plugins.sqlite_events",
+    "plugins.postgres_events",
     "encoders",
     "stores",
     "sources",
@@ -51,6 +53,7 @@ KINDS = (
     "commands",
 )
 
+    "event_stores",
 
 class PluginStatus(Struct, frozen=True):
     """One plugin module as ``/v1/plugins`` shows it; ``error`` is empty when it loaded."""

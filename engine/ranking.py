@@ -11,11 +11,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from .behaviour import Behaviour
+from .errors import EntrepotError
 from .guard import Guard, PluginFailed
 from .live import Pipeline
 from .protocols import Vectors, VectorStore
 from .types import Candidate, Degraded, Move, QueryPlan, Reasons, SearchRequest
-from .window import Arranger, Explains, Ranker, RankingBatch
+from .window import Arranger, Explains, NeedsBehaviour, Ranker, RankingBatch
 
 T = TypeVar("T", bound=np.generic)
 
@@ -36,6 +38,7 @@ def rank(
     plan: QueryPlan,
     request: SearchRequest,
     store: VectorStore,
+    behaviour: Behaviour | None = None,
 ) -> Ranked:
     """Rank and arrange; equal scores keep the fused order. A ranker's change is recorded in
     ``Candidate.deltas``, an arranger's in ``moves`` where the request asks for explanations; a
@@ -44,6 +47,8 @@ def rank(
     if not window or not (pipeline.rankers or pipeline.arrangers):
         return ranked
     batch = _batch(window, pipeline, plan, request, store)
+    if behaviour is not None:
+        batch = _with_behaviour(batch, pipeline, store, behaviour, ranked.degraded)
     for guard, ranker in pipeline.rankers:
         try:
             scores = guard.call(partial(ranker.rank, batch), _score_check(len(window)))
@@ -128,6 +133,29 @@ def _batch(
     )
 
 
+def _with_behaviour(
+    batch: RankingBatch,
+    pipeline: Pipeline,
+    store: VectorStore,
+    behaviour: Behaviour,
+    degraded: list[Degraded],
+) -> RankingBatch:
+    """What somebody in the pipeline wants to know of the shopper and the shop; the search goes on
+    without it where the event store fails."""
+    plugins = [plugin for _, plugin in (*pipeline.rankers, *pipeline.arrangers)]
+    wanted = _union([p.required_behaviour for p in plugins if isinstance(p, NeedsBehaviour)])
+    try:
+        if "profile" in wanted:
+            who = (batch.request.user_id, batch.request.session_id)
+            batch = msgspec.structs.replace(batch, profile=behaviour.profile(*who, store))
+        if "popularity" in wanted:
+            popularity = _frozen(behaviour.popularity(batch.ids))
+            batch = msgspec.structs.replace(batch, popularity=popularity)
+    except EntrepotError as error:
+        degraded.append(Degraded("events", str(error)))
+    return batch
+
+
 def _lane_arrays(
     window: list[Candidate],
 ) -> tuple[dict[str, npt.NDArray[np.int32]], dict[str, Vectors]]:
@@ -150,6 +178,7 @@ def _take(batch: RankingBatch, indices: npt.NDArray[np.intp]) -> RankingBatch:
         lane_scores={lane: _frozen(values[indices]) for lane, values in batch.lane_scores.items()},
         columns={name: [values[i] for i in indices] for name, values in batch.columns.items()},
         vectors={using: _frozen(rows[indices]) for using, rows in batch.vectors.items()},
+        popularity=None if batch.popularity is None else _frozen(batch.popularity[indices]),
     )
 
 

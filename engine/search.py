@@ -110,7 +110,7 @@ def _page(
     if not pipeline.rankers and not pipeline.arrangers:
         return candidates(ranking[start:end], found), []
     window = candidates(ranking[:size], found)
-    ranked = rank(window, pipeline, plan, request, live.store)
+    ranked = rank(window, pipeline, plan, request, live.store, live.behaviour)
     kept, dropped = len(ranked.window), min(size, len(ranking)) - len(ranked.window)
     tail = ranking[size : max(size, end + dropped)] if end > kept else []
     page = (ranked.window + candidates(tail, found))[start:end]

@@ -113,6 +113,29 @@ class PluginSettings(_Table, frozen=True):
 class ServerSettings(_Table, frozen=True):
     """The HTTP server. ``workers`` is the size of the search thread pool."""
 
+class EventSettings(_Table, frozen=True):
+    """What shoppers do. ``plugin`` keeps it (empty: nothing is kept); ``public`` takes events
+    without ``server.api_key``. An event is deleted ``retention_days`` after it happened.
+
+    Half-lives say when an event counts half. Exponential decay is the usual time weight (Ding
+    and Li, CIKM 2005); the figures are ours, untuned: a session's intent lasts minutes, a taste
+    a season, and for popularity a week, which makes all weekdays alike. Three half-lives of
+    taste leave an eighth of an event: it is kept no longer than that (storage limitation, GDPR
+    Art. 5(1)(e)). ``history`` is how many events a profile is made of; ``anonymity`` how many
+    shoppers must have asked a query before analytics show it.
+    """
+
+    plugin: str = "sqlite"
+    options: dict[str, Any] = field(default_factory=dict)
+    public: bool = False
+    retention_days: Annotated[float, Meta(gt=0, le=3650)] = 90.0
+    session_half_life_minutes: Annotated[float, Meta(gt=0)] = 15.0
+    half_life_days: Annotated[float, Meta(gt=0)] = 30.0
+    popularity_half_life_days: Annotated[float, Meta(ge=0.1)] = 7.0
+    history: Annotated[int, Meta(ge=1, le=1000)] = 50
+    anonymity: Annotated[int, Meta(ge=2)] = 10
+
+
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     workers: Positive = 4
@@ -138,6 +161,7 @@ class Settings(_Table, frozen=True):
     server: ServerSettings = ServerSettings()
     root: str = "."
 
+    events: EventSettings = EventSettings()
     @property
     def data_path(self) -> Path:
         """The folder of the embedded store, journal and caches, absolute."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .errors import InvalidRequest
+from .events import check_token
 from .types import MAX_QUERY_CHARS, MAX_WINDOW, Query, SearchRequest
 
 MAX_LIKE = 20
@@ -31,6 +32,9 @@ def validate_request(request: SearchRequest, profiles: frozenset[str]) -> None:
         f"{window} is outside 1…{MAX_WINDOW}",
     )
     validate_profile(request.profile, profiles)
+    for name, id in (("user_id", request.user_id), ("session_id", request.session_id)):
+        if id is not None:
+            check_token(id, name)
 
 
 def validate_profile(profile: str, profiles: frozenset[str]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct, field
 
+from .profiles import UserProfile
 from .protocols import Vectors
 from .types import QueryPlan, SearchRequest
 
@@ -21,7 +22,9 @@ class RankingBatch(Struct, frozen=True):
     (0 = not found there), ``lane_scores`` float32 ``[n]`` (NaN = not found). ``columns``
     and ``vectors`` hold what the plugin declared (``vectors``: float32 ``[n, d]``, zero rows
     where absent, mean of several photos); ``columns`` also the fields that the plan speaks of
-    (:attr:`QueryPlan.fields`).
+    (:attr:`QueryPlan.fields`). ``profile`` (``None``: nothing is known of this shopper) and
+    ``popularity`` (float32 ``[n]``, :meth:`engine.events.EventStore.popularity`) are there for
+    those who ask for them (:class:`NeedsBehaviour`).
     """
 
     ids: list[str]
@@ -32,6 +35,8 @@ class RankingBatch(Struct, frozen=True):
     request: SearchRequest
     columns: dict[str, list[Any]] = field(default_factory=dict)
     vectors: dict[str, Vectors] = field(default_factory=dict)
+    profile: UserProfile | None = None
+    popularity: Vectors | None = None
 
 
 class Ranker(Protocol):
@@ -61,6 +66,15 @@ class Arranger(Protocol):
     def arrange(self, batch: RankingBatch) -> npt.NDArray[np.intp]:
         """Distinct indices into ``batch.ids``, in the new order; left-out ones are dropped."""
         ...
+
+
+@runtime_checkable
+class NeedsBehaviour(Protocol):
+    """What a ranker or arranger may declare besides: which of the batch's ``profile`` and
+    ``popularity`` it reads. They are looked up only where somebody does."""
+
+    @property
+    def required_behaviour(self) -> Sequence[Literal["profile", "popularity"]]: ...
 
 
 @runtime_checkable

@@ -55,4 +55,6 @@ def _no_settings_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-_TEST_VARIABLES = {"ENTREPOT_REQUIRE_BROWSER", "ENTREPOT_TEST_QDRANT_URL"}
+_TEST_VARIABLES = {
+    *("ENTREPOT_REQUIRE_BROWSER", "ENTREPOT_REQUIRE_POSTGRES", "ENTREPOT_TEST_QDRANT_URL"),
+}

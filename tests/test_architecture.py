@@ -48,6 +48,7 @@ STACKS = {
     **dict.fromkeys(("pyarrow",), "Arrow"),
     **dict.fromkeys(("qdrant_client", "grpc"), "Qdrant client"),
     **dict.fromkeys(("qdrant_edge",), "Qdrant Edge"),
+    **dict.fromkeys(("psycopg", "psycopg_pool"), "psycopg"),
 }
 """Vendors that belong together; any other vendor is a stack of its own."""
 NO_STACK = ENGINE | {"click"}

@@ -31,6 +31,11 @@ PUBLIC = {
         *("CatalogueSource", "RawRecord"),
         *("QueryProcessor", "ShopView", "Ranker", "Arranger", "RankingBatch"),
     ],
+    "shoppers": [
+        *("Event", "EventProduct", "EventResult", "EventStatus", "EventType", "EVENT_WEIGHTS"),
+        *("EventStore", "QueryCount", "from_micros", "to_micros"),
+        *("Taste", "UserProfile", "NeedsBehaviour"),
+    ],
     "errors": [
         *("EntrepotError", "InvalidRequest", "InvalidFilter", "InvalidProduct", "InvalidImage"),
         *("ImageTooLarge", "ForbiddenUrl", "NotFound", "NoIndex", "InvalidSettings"),

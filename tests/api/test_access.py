@@ -17,6 +17,12 @@ ADMIN = [
     ("POST", "/v1/generations/g1/promote"),
     ("POST", "/v1/generations/rollback"),
     ("DELETE", "/v1/generations/g1"),
+    ("POST", "/v1/events"),
+    ("GET", "/v1/users/u1"),
+    ("DELETE", "/v1/users/u1"),
+    ("PUT", "/v1/users/u1/opt-out"),
+    ("DELETE", "/v1/users/u1/opt-out"),
+    ("GET", "/v1/analytics"),
 ]
 
 

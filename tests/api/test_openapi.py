@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.openapi import SEARCH_EXAMPLES, UPLOAD_EXAMPLE
+from api.openapi import EVENTS_EXAMPLE, SEARCH_EXAMPLES, UPLOAD_EXAMPLE
 
 METHODS = {"get", "post", "put", "delete"}
 PATHS = {
@@ -18,6 +18,10 @@ PATHS = {
     "/v1/products/{product_id}": {"get", "delete"},
     "/v1/products/{product_id}/similar": {"get"},
     "/v1/products/{product_id}/images/{number}": {"get"},
+    "/v1/events": {"post"},
+    "/v1/users/{user_id}": {"get", "delete"},
+    "/v1/users/{user_id}/opt-out": {"put", "delete"},
+    "/v1/analytics": {"get"},
     "/v1/fields": {"get"},
     "/v1/plugins": {"get"},
     "/v1/generations": {"get"},
@@ -92,6 +96,16 @@ def test_the_upload_example_works(own_shop: httpx.Client) -> None:
         "/v1/products", content=UPLOAD_EXAMPLE, headers={"Content-Type": "application/x-ndjson"}
     )
     assert response.json()["stored"] == 2
+
+
+def test_the_events_example_works(own_shop: httpx.Client, document: dict[str, Any]) -> None:
+    content = document["paths"]["/v1/events"]["post"]["requestBody"]["content"]
+    assert content["application/json"]["example"] == EVENTS_EXAMPLE
+    assert own_shop.post("/v1/events", json=EVENTS_EXAMPLE).json()["accepted"] == 2
+    lines = content["application/x-ndjson"]["example"]
+    kind = {"Content-Type": "application/x-ndjson"}
+    again = own_shop.post("/v1/events", content=lines, headers=kind).json()
+    assert again["duplicates"] == 2
 
 
 def test_no_viewer_from_elsewhere(shop: httpx.Client) -> None:
