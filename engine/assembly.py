@@ -48,13 +48,20 @@ def open_encoders(settings: Settings, manager: PluginManager) -> tuple[Encoder, 
 
 
 def serving_encoders(settings: Settings, manager: PluginManager) -> tuple[Encoder, Encoder]:
-    """The same two with concurrent calls batched and query embeddings cached."""
+    """The same two with concurrent calls batched, query embeddings cached, and their bridges.
+
+    Raises:
+        InvalidModel: the bridge does not lead into the space of one of them.
+    """
+
+    def serving(encoder: Encoder) -> Encoder:
+        size = settings.search.cache
+        bridge = _bridge(encoder, settings, manager)
+        cached = CachingEncoder(BatchingEncoder(bridge), size) if bridge else None
+        return CachingEncoder(BatchingEncoder(encoder), size, cached)
+
     text, image = open_encoders(settings, manager)
-    size = settings.search.cache
-    return (
-        CachingEncoder(BatchingEncoder(text), size),
-        CachingEncoder(BatchingEncoder(image), size),
-    )
+    return serving(text), serving(image)
 
 
 def open_pipelines(
@@ -91,3 +98,17 @@ def open_pipelines(
 
 def _encoder(component: ComponentSettings, settings: Settings, manager: PluginManager) -> Encoder:
     return cast(Encoder, manager.create("encoders", component.plugin, component.options))
+
+
+def _bridge(encoder: Encoder, settings: Settings, manager: PluginManager) -> Encoder | None:
+    bridge = settings.encoders.bridge
+    if bridge is None:
+        return None
+    options = {**bridge.options, "into": encoder.info.fingerprint}
+    made = cast(Encoder, manager.create("encoders", bridge.plugin, options))
+    if made.info.dim != encoder.info.dim:
+        raise InvalidModel(
+            f"encoders.bridge: {bridge.plugin!r} gives {made.info.dim} numbers where "
+            f"{encoder.info.name} has {encoder.info.dim}"
+        )
+    return made

@@ -26,15 +26,24 @@ def fallback_of(encoder: Encoder) -> str:
     return reason
 
 
+def bridge_of(encoder: Encoder) -> Encoder | None:
+    """The encoder that reads other languages and answers in this one's space, where there is
+    one (``[encoders.bridge]``)."""
+    bridge: Encoder | None = getattr(encoder, "bridge", None)
+    return bridge
+
+
 class CachingEncoder:
     """Remembers the embeddings of the last ``size`` query texts; documents pass through.
 
-    Images are not cached: hashing their pixels costs a good part of embedding them.
+    Images are not cached: hashing their pixels costs a good part of embedding them. ``bridge``
+    is for :func:`bridge_of`.
     """
 
-    def __init__(self, encoder: Encoder, size: int) -> None:
+    def __init__(self, encoder: Encoder, size: int, bridge: Encoder | None = None) -> None:
         self._encoder = encoder
         self._size = size
+        self.bridge = bridge
         self._lock = threading.Lock()
         self._rows: OrderedDict[str, Vectors] = OrderedDict()
 
@@ -63,6 +72,8 @@ class CachingEncoder:
         return self._encoder.encode_images(images)
 
     def close(self) -> None:
+        if self.bridge is not None:
+            self.bridge.close()
         self._encoder.close()
 
     def _remember(self, rows: dict[str, Vectors]) -> None:

@@ -3,7 +3,8 @@
 Words search three lanes: ``text`` (text-dense: product texts), ``image`` (image-dense: what
 the photos show) and ``bm25``. A photo searches ``photo`` (the products' photos), and ``like``
 the lanes ``like_text`` and ``like_image`` with the named products' own vectors. A translated
-query adds ``text:<locale>`` and ``bm25:<locale>``.
+query adds ``text:<locale>``, ``image:<locale>`` and ``bm25:<locale>``. Words in another language
+than the catalogue's go through the bridge of each encoder, where one is configured.
 
 Words and pictures keep lanes of their own rather than one averaged vector: cosines between
 two photos run far higher than between words and a photo, so an average would let the photo
@@ -18,6 +19,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
+from .encoders import bridge_of
 from .errors import NotFound
 from .live import Live
 from .protocols import Encoder, LaneQuery, Vectors, VectorStore
@@ -87,18 +89,50 @@ def _shares(lanes: Sequence[LaneQuery], weight: Weight, whole: float) -> dict[st
 
 def _word_lanes(plan: QueryPlan, live: Live, weight: Weight) -> Iterator[LaneQuery]:
     text, image = live.text_encoder, live.image_encoder
+    foreign = _is_foreign(plan, live)
     texts = {"": plan.text, **{f":{locale}": t for locale, t in plan.translations.items()}}
-    dense = {suffix: words for suffix, words in texts.items() if weight(f"text{suffix}") > 0}
-    if dense:
-        rows = text.encode_texts(list(dense.values()), "query")
-        for suffix, row in zip(dense, rows, strict=True):
-            yield LaneQuery(f"text{suffix}", "text", row, min_score=_floor(text, "text"))
+    yield from _dense(text, "text", texts, weight, foreign=foreign)
     for suffix, words in texts.items():
         if weight(f"bm25{suffix}") > 0:
             yield LaneQuery(f"bm25{suffix}", "bm25", text=words)
-    if "image" in image.info.modalities and weight("image") > 0:
-        joint = image.encode_texts([plan.text], "query")[0]
-        yield LaneQuery("image", "image", joint, min_score=_floor(image, "text"))
+    if "image" in image.info.modalities:
+        yield from _dense(image, "image", texts, weight, foreign=foreign)
+
+
+def _dense(
+    encoder: Encoder,
+    lane: Literal["text", "image"],
+    texts: Mapping[str, str],
+    weight: Weight,
+    *,
+    foreign: bool,
+) -> Iterator[LaneQuery]:
+    """A lane for each of ``texts``; the first is the shopper's own words, in a language that the
+    encoder does not read where ``foreign``."""
+    bridge = bridge_of(encoder) if foreign else None
+    if bridge is not None and weight(lane) > 0:
+        (row,) = bridge.encode_texts([texts[""]], "query")
+        yield LaneQuery(lane, lane, row, min_score=_floor(bridge, "text"))
+    rest = {
+        suffix: words
+        for suffix, words in texts.items()
+        if weight(f"{lane}{suffix}") > 0 and (suffix or bridge is None)
+    }
+    if rest:
+        rows = encoder.encode_texts(list(rest.values()), "query")
+        for suffix, row in zip(rest, rows, strict=True):
+            yield LaneQuery(f"{lane}{suffix}", lane, row, min_score=_floor(encoder, "text"))
+
+
+def _is_foreign(plan: QueryPlan, live: Live) -> bool:
+    """Whether the words are known to be in another language than the catalogue."""
+    if plan.locale is None:
+        return False
+    asked, own = (
+        tag.replace("_", "-").partition("-")[0].lower()
+        for tag in (plan.locale, live.shop.current.locale)
+    )
+    return asked != own
 
 
 def _picture_lanes(query: Query, live: Live, weight: Weight) -> Iterator[LaneQuery]:

@@ -71,10 +71,13 @@ class ComponentSettings(_Table, frozen=True):
 
 class EncoderSettings(_Table, frozen=True):
     """``text`` embeds product texts and queries for the text lane; ``image`` is the joint
-    image-text encoder of the image lanes."""
+    image-text encoder of the image lanes. ``bridge`` embeds queries in other languages than the
+    catalogue's for both: a component that takes an option ``into``, the fingerprint of the
+    encoder in whose space it answers."""
 
     text: ComponentSettings = ComponentSettings("onnx", {"space": "sentence"})
     image: ComponentSettings = ComponentSettings("onnx")
+    bridge: ComponentSettings | None = None
 
 
 class SearchSettings(_Table, frozen=True):
@@ -110,9 +113,6 @@ class PluginSettings(_Table, frozen=True):
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-class ServerSettings(_Table, frozen=True):
-    """The HTTP server. ``workers`` is the size of the search thread pool."""
-
 class EventSettings(_Table, frozen=True):
     """What shoppers do. ``plugin`` keeps it (empty: nothing is kept); ``public`` takes events
     without ``server.api_key``. An event is deleted ``retention_days`` after it happened.
@@ -136,6 +136,9 @@ class EventSettings(_Table, frozen=True):
     anonymity: Annotated[int, Meta(ge=2)] = 10
 
 
+class ServerSettings(_Table, frozen=True):
+    """The HTTP server. ``workers`` is the size of the search thread pool."""
+
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     workers: Positive = 4
@@ -158,10 +161,10 @@ class Settings(_Table, frozen=True):
         default_factory=lambda: {"default": ProfileSettings()}
     )
     plugins: PluginSettings = PluginSettings()
+    events: EventSettings = EventSettings()
     server: ServerSettings = ServerSettings()
     root: str = "."
 
-    events: EventSettings = EventSettings()
     @property
     def data_path(self) -> Path:
         """The folder of the embedded store, journal and caches, absolute."""

@@ -34,6 +34,7 @@ from .query_linking import Facts, link
 from .query_prices import Price
 from .query_reader import QueryReader
 from .tensorrt_encoder import TensorrtReader
+from .translators.interface import language_of
 
 PRICE = "price"
 _LOOSE_ENDS = " ,;/&+-"
@@ -89,6 +90,16 @@ class Understand:
             if not plan.original:  # before the first search of a generation
                 self._categories.learn(shop)
             return plan
+        language = language_of(shop.locale)
+        translation = plan.translations.get(language)
+        if translation and language_of(plan.locale) not in ("", language):
+            there = msgspec.structs.replace(
+                plan, text=translation, locale=shop.locale, translations={}
+            )
+            return _in_two_languages(plan, self._read(there, shop, gazetteer), shop, gazetteer)
+        return self._read(plan, shop, gazetteer)
+
+    def _read(self, plan: QueryPlan, shop: ShopView, gazetteer: Gazetteer) -> QueryPlan:
         reading = self._reader.read(plan.text) if self._reader else None
         model = None
         if reading is not None:
@@ -140,6 +151,27 @@ def _understood(
         filters=filters,
         # No words and no filters would be no search: then the words count as they stand.
         text=rest if rest or filters else text,
+    )
+
+
+def _in_two_languages(
+    plan: QueryPlan, translated: QueryPlan, shop: ShopView, gazetteer: Gazetteer
+) -> QueryPlan:
+    """The plan as its translation was read; of the original only the grammar's finds count, which
+    know more languages: they leave the searched words, and a price that the translation lost
+    filters."""
+    own = _understood(msgspec.structs.replace(plan, filters={}), shop, gazetteer, None)
+    # The spans shown are the translation's: to take one back must end the filter.
+    taken_back = any(key.startswith(f"{PRICE}:") for key in plan.ignored)
+    kept = {} if taken_back else {k: v for k, v in own.filters.items() if k in (PRICE, "currency")}
+    language = language_of(shop.locale)
+    others = {code: text for code, text in plan.translations.items() if code != language}
+    return msgspec.structs.replace(
+        translated,
+        text=own.text if own.text or translated.filters else plan.text,
+        locale=plan.locale,
+        translations={**others, **({language: translated.text} if translated.text else {})},
+        filters={**kept, **translated.filters},
     )
 
 

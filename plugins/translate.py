@@ -1,0 +1,240 @@
+"""Query processor ``translate``: the query in the catalogue's language, beside the original.
+
+The translation searches in lanes of its own, and ``understand`` reads it, while the original keeps
+its lanes: a bad translation cannot hide what the query would have found. See
+``docs/translation.md``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from engine import PluginError, QueryPlan, QueryProcessor, Register, ShopView, hookimpl
+
+from .field_labels import labels_of
+from .gazetteer import Gazetteer
+from .scripts import can_be, script_of
+from .translators.apertium import Apertium, ApertiumOptions
+from .translators.bergamot import Bergamot
+from .translators.ctranslate import CTranslate, CTranslateOptions
+from .translators.dictionary import Dictionary, DictionaryOptions
+from .translators.glossary import Glossary, load_glossary
+from .translators.http import HttpOptions, HttpTranslator
+from .translators.interface import KnowsTheShop, Translator, language_of
+
+log = logging.getLogger(__name__)
+
+SHOP_WORDS = Path(__file__).with_name("translators") / "shop_words.toml"
+ENGLISH = "en"
+BRAND = "creator"
+MOST_GROWTH = 6
+"""A translation that is so many times longer, and 50 characters more, is rubbish."""
+WARM_UP_WORD = "test"
+
+
+class TranslateOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """``translators`` are tried in this order, each for the languages that it has; ``routes``
+    names another one for a language, empty for none ("de": "http"). ``glossary`` is a file with
+    terms that must not be translated, or only so; ``shop_words`` adds the terms of trade that we
+    ship (for an English catalogue). ``cache`` counts queries kept."""
+
+    translators: tuple[str, ...] = ("ctranslate", "bergamot", "apertium", "dictionary", "http")
+    routes: dict[str, str] = field(default_factory=dict)
+    apertium: ApertiumOptions = ApertiumOptions()
+    dictionary: DictionaryOptions = DictionaryOptions()
+    ctranslate: CTranslateOptions | None = None
+    http: HttpOptions | None = None
+    glossary: str = ""
+    shop_words: bool = True
+    cache: Annotated[int, Meta(ge=0)] = 4096
+
+
+class _Shop(Struct, frozen=True, eq=False):
+    view: ShopView
+    gazetteer: Gazetteer
+    glossaries: dict[str, Glossary]
+
+    def sells(self, phrase: str) -> bool:
+        """Whether some value of the shop is called so."""
+        return bool(self.gazetteer.exactly(phrase, self.view.vocabulary.keys()))
+
+
+class Translate:
+    """Raises PluginError for a translator that is named in ``routes`` and cannot be used."""
+
+    def __init__(
+        self, options: TranslateOptions, translators: Mapping[str, Translator] | None = None
+    ) -> None:
+        self._options = options
+        self._translators = dict(translators) if translators is not None else opened(options)
+        self._terms = load_glossary(Path(options.glossary)) if options.glossary else {}
+        self._words = load_glossary(SHOP_WORDS) if options.shop_words else {}
+        self._lock = threading.Lock()
+        self._cache: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        self._shop: _Shop | None = None
+
+    def process(self, plan: QueryPlan, shop: ShopView) -> QueryPlan:
+        """Raises PluginError where no translator gave a usable text; the search goes on without
+        a translation."""
+        source, target = language_of(plan.locale), language_of(shop.locale)
+        if not plan.text.strip():
+            if not plan.original:  # before the first search of a generation
+                self._warm_up(shop, target)
+            return plan
+        if not source or source == target or target in plan.translations:
+            return plan
+        translation = self.translation(plan.text, source, target, shop)
+        if translation is None or translation.casefold() == plan.text.casefold():
+            return plan
+        translations = {**plan.translations, target: translation}
+        return msgspec.structs.replace(plan, translations=translations)
+
+    def translation(self, text: str, source: str, target: str, shop: ShopView) -> str | None:
+        """``text`` in the language ``target``; none where no translator has the pair."""
+        known = self._known(shop)
+        key = (source, target, text)
+        with self._lock:
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return self._cache[key]
+        failures: list[str] = []
+        for name in self._route(source, target):
+            try:
+                glossary = known.glossaries.get(source, known.glossaries[""])
+                call = partial(self._call, self._translators[name], source, target, known)
+                translation = checked(glossary.translated(text, call), text, target)
+            except PluginError as error:
+                log.warning("translation by %s: %s", name, error)
+                failures.append(f"{name}: {error}")
+                continue
+            self._remember(key, translation)
+            return translation
+        if failures:
+            raise PluginError("; ".join(failures))
+        return None
+
+    def close(self) -> None:
+        for translator in self._translators.values():
+            translator.close()
+
+    def _call(
+        self, translator: Translator, source: str, target: str, known: _Shop, texts: Sequence[str]
+    ) -> list[str]:
+        if isinstance(translator, KnowsTheShop):
+            return translator.translate_for(texts, source, target, known.sells)
+        found = translator.translate(texts, source, target)
+        if len(found) != len(texts):
+            raise PluginError(f"{len(found)} translations of {len(texts)} texts")
+        return found
+
+    def _route(self, source: str, target: str) -> Sequence[str]:
+        if source in self._options.routes:
+            named = self._options.routes[source]
+            return (named,) if named else ()
+        return [
+            name
+            for name in self._options.translators
+            if name in self._translators and (source, target) in self._translators[name].pairs()
+        ]
+
+    def _remember(self, key: tuple[str, str, str], translation: str) -> None:
+        with self._lock:
+            self._cache[key] = translation
+            while len(self._cache) > self._options.cache:
+                self._cache.popitem(last=False)
+
+    def _known(self, shop: ShopView) -> _Shop:
+        """The shop's values and glossaries; compiled again, and the cache emptied, where the
+        shop is another, for a translation may be chosen by what it sells."""
+        last = self._shop
+        if last is not None and last.view is shop:
+            return last
+        gazetteer = Gazetteer.compile(shop.vocabulary, last.gazetteer if last else None)
+        kept = [*brands(shop), *self._terms.get("", {})]
+        words = self._words if language_of(shop.locale) == ENGLISH else {}
+        glossaries = {
+            code: Glossary(kept, {**words.get(code, {}), **self._terms.get(code, {})})
+            for code in {"", *self._terms, *words}
+        }
+        made = _Shop(shop, gazetteer, glossaries)
+        with self._lock:
+            self._shop = made
+            self._cache.clear()
+        return made
+
+    def _warm_up(self, shop: ShopView, target: str) -> None:
+        """Start what takes long to start, for every language that is routed."""
+        self._known(shop)
+        sources = {a for t in self._translators.values() for a, b in t.pairs() if b == target}
+        for source in sorted(sources):
+            for name in self._route(source, target)[:1]:
+                try:
+                    self._translators[name].translate([WARM_UP_WORD], source, target)
+                except PluginError as error:
+                    log.warning("translation by %s from %r: %s", name, source, error)
+
+
+def opened(options: TranslateOptions) -> dict[str, Translator]:
+    """The translators that are configured and can be used here; one that is wanted by name in
+    ``routes`` and cannot be used raises PluginError."""
+    makers: dict[str, Callable[[], Translator]] = {
+        "bergamot": Bergamot,
+        "apertium": lambda: Apertium(options.apertium),
+        "dictionary": lambda: Dictionary(options.dictionary),
+    }
+    if (marian := options.ctranslate) is not None:
+        makers["ctranslate"] = lambda: CTranslate(marian)
+    if (server := options.http) is not None:
+        makers["http"] = lambda: HttpTranslator(server)
+    if unknown := sorted({*options.routes.values()} - {""} - makers.keys()):
+        raise PluginError(f"no translator {unknown[0]!r} here; configured: {', '.join(makers)}")
+    made: dict[str, Translator] = {}
+    for name in dict.fromkeys((*options.translators, *filter(None, options.routes.values()))):
+        try:
+            if name in makers:
+                made[name] = makers[name]()
+        except PluginError as error:
+            if name in options.routes.values() or name == "ctranslate":
+                raise
+            log.info("translator %s is left out: %s", name, error)
+    return made
+
+
+def brands(shop: ShopView) -> list[str]:
+    """The shop's names of makers: they mean the same in every language."""
+    return [
+        value
+        for name, values in shop.vocabulary.items()
+        if BRAND in labels_of(name, values)
+        for value in values
+    ]
+
+
+def checked(translation: str, text: str, target: str) -> str:
+    """``translation`` on one line.
+
+    Raises:
+        PluginError: it is empty, far too long, or written as ``target`` is not.
+    """
+    found = " ".join(translation.split())
+    if not found:
+        raise PluginError("an empty translation")
+    if len(found) > MOST_GROWTH * len(text) + 50:
+        raise PluginError(f"{len(found)} characters for {len(text)}")
+    if not can_be(target, script_of(found)):
+        raise PluginError(f"a translation that is not written as {target!r} is")
+    return found
+
+
+@hookimpl
+def register_query_processors(register: Register[QueryProcessor]) -> None:
+    register("translate", Translate, TranslateOptions)
