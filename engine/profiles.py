@@ -26,7 +26,7 @@ PRIOR = 5.0
 Bayesian average. Our choice; rankers may weigh ``weight`` in their own way."""
 SESSION_GAP = timedelta(minutes=30)
 """A session ends after half an hour without an event: the usual definition in web analytics."""
-MAX_PRODUCTS = 100
+MAX_PRODUCTS = 50
 MAX_RECENT = 20
 NO_TASTE_IN = frozenset({"currency", "group_id", "locale"})
 """Keyword fields that say nothing of what somebody likes."""
@@ -77,8 +77,10 @@ def build_profile(
     An event belongs to the session where it has ``session_id``, or, without one, where it
     happened less than :data:`SESSION_GAP` ago.
     """
-    parts: dict[_Part, dict[str, float]] = {"session": defaultdict(float), "long_term": {}}
-    parts["long_term"] = defaultdict(float)
+    parts: dict[_Part, dict[str, float]] = {
+        "session": defaultdict(float),
+        "long_term": defaultdict(float),
+    }
     counts: dict[_Part, int] = {"session": 0, "long_term": 0}
     half_lives = {
         "session": timedelta(minutes=settings.session_half_life_minutes),
@@ -122,8 +124,8 @@ class _Products:
         columns = store.columns(ids, [*fields, "in_stock"])
         self.known = {id: row for row, id in enumerate(ids) if columns["in_stock"][row] is not None}
         self._columns = {name: columns[name] for name in fields}
-        self._text = [_unit_mean(rows) for rows in store.vectors(ids, "text")]
-        self._image = [_unit_mean(rows) for rows in store.vectors(ids, "image")]
+        self._text = _unit_means(store.vectors(ids, "text"))
+        self._image = _unit_means(store.vectors(ids, "image"))
 
     def taste(self, weights: Mapping[str, float], events: int) -> Taste:
         rows = {self.known[id]: weight for id, weight in weights.items() if id in self.known}
@@ -163,20 +165,21 @@ def taste_fields(schema: IndexSchema) -> list[str]:
     ]
 
 
-def _unit_mean(rows: Vectors) -> Vectors | None:
-    return _unit(rows.mean(axis=0)) if len(rows) else None
+def _unit_means(found: Sequence[Vectors]) -> Vectors:
+    """Each product's mean vector at unit length ``[n, d]``; zeros where it has none."""
+    counts = np.asarray([len(rows) for rows in found])
+    means = np.zeros((len(found), found[0].shape[1] if found else 0), dtype=np.float32)
+    if counts.any():
+        starts = np.cumsum(counts) - counts
+        # reduceat wants no empty stretch.
+        means[counts > 0] = np.add.reduceat(np.concatenate(found), starts[counts > 0])
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    return (means / np.where(norms > 0, norms, 1)).astype(np.float32, copy=False)
 
 
-def _blend(vectors: Sequence[Vectors | None], rows: Mapping[int, float]) -> Vectors | None:
-    """The weighted mean of those that exist, as a unit vector."""
-    pairs = [(vector, rows[row]) for row in rows if (vector := vectors[row]) is not None]
-    if not pairs:
-        return None
-    stacked = np.stack([vector for vector, _ in pairs])
-    weights = np.asarray([weight for _, weight in pairs], dtype=np.float32)
-    return _unit(weights @ stacked)
-
-
-def _unit(vector: Vectors) -> Vectors | None:
-    norm = float(np.linalg.norm(vector))
-    return (vector / np.float32(norm)).astype(np.float32) if norm > 0 else None
+def _blend(vectors: Vectors, rows: Mapping[int, float]) -> Vectors | None:
+    """The weighted mean of some rows, as a unit vector; ``None`` where they are zeros."""
+    weights = np.fromiter(rows.values(), dtype=np.float32, count=len(rows))
+    mean = weights @ vectors[list(rows)]
+    norm = float(np.linalg.norm(mean))
+    return mean / np.float32(norm) if norm > 0 else None
