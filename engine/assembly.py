@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from .behaviour import Behaviour, Lease
 from .encoders import BatchingEncoder, CachingEncoder
 from .errors import InvalidModel, InvalidSettings
 from .events import EventStore
@@ -37,6 +38,15 @@ def open_events(settings: Settings, manager: PluginManager) -> EventStore | None
         "popularity_half_life_days": events.popularity_half_life_days,
     }
     return cast(EventStore, manager.create("event_stores", events.plugin, options))
+
+
+def open_behaviour(
+    settings: Settings, manager: PluginManager, pool: DaemonPool, lease: Lease
+) -> Behaviour:
+    """What the shop knows of its shoppers; ``lease`` gives the live bundle."""
+    limits = settings.plugins
+    guard = Guard("events", pool, limits.deadline_ms / 1000, limits.recovery_s)
+    return Behaviour(open_events(settings, manager), settings.events, lease, guard)
 
 
 def open_encoders(settings: Settings, manager: PluginManager) -> tuple[Encoder, Encoder]:

@@ -26,6 +26,7 @@ from .events import (
     check_token,
     settle,
 )
+from .guard import Guard
 from .profiles import UserProfile, build_profile
 from .protocols import Vectors, VectorStore
 from .settings import EventSettings
@@ -43,6 +44,9 @@ class _Bundle(Protocol):
     def store(self) -> VectorStore: ...
 
 
+Lease = Callable[[], AbstractContextManager[_Bundle | None]]
+
+
 class UserExport(Struct, frozen=True):
     """All that is kept of a shopper: ``events``. ``affinities`` and those of the session are
     what is derived from them when it is asked for: field → value → share."""
@@ -56,16 +60,19 @@ class UserExport(Struct, frozen=True):
 
 class Behaviour:
     """Thread-safe. ``lease`` gives the live bundle, or ``None`` where nothing is live; ``store``
-    is ``None`` where the settings keep no events."""
+    is ``None`` where the settings keep no events. ``guard`` is for what a search asks, which waits
+    for no store."""
 
     def __init__(
         self,
         store: EventStore | None,
         settings: EventSettings,
-        lease: Callable[[], AbstractContextManager[_Bundle | None]],
+        lease: Lease,
+        guard: Guard,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.settings = settings
+        self.guard = guard
         self._store = store
         self._lease = lease
         self._clock = clock
@@ -115,23 +122,26 @@ class Behaviour:
             results[n] = EventResult(event.id, status, warning=warning)
         return [results[n] for n in range(len(events))]
 
-    def profile(
-        self, user_id: str | None, session_id: str | None, live: VectorStore | None = None
-    ) -> UserProfile | None:
-        """What is known of a shopper, in terms of ``live`` (default: the live generation);
-        ``None`` where that is nothing."""
+    def profile(self, user_id: str | None, session_id: str | None) -> UserProfile | None:
+        """What is known of a shopper, in terms of the live generation; ``None`` where that is
+        nothing."""
+        history = self.history(user_id, session_id)
+        with self._lease() as live:
+            return self.profile_of(history, session_id, live.store) if live else None
+
+    def history(self, user_id: str | None, session_id: str | None) -> list[Event]:
+        """The events that a profile is made of, newest first."""
         if self._store is None or (user_id is None and session_id is None):
-            return None
-        history = self._store.history(user_id, session_id, self.settings.history)
+            return []
+        return self._store.history(user_id, session_id, self.settings.history)
+
+    def profile_of(
+        self, history: Sequence[Event], session_id: str | None, live: VectorStore
+    ) -> UserProfile | None:
+        """The profile that ``history`` gives in terms of ``live``."""
         if not history:
             return None
-        now = self._clock()
-        if live is not None:
-            return build_profile(history, live, self.settings, now, session_id)
-        with self._lease() as bundle:
-            if bundle is None:
-                return None
-            return build_profile(history, bundle.store, self.settings, now, session_id)
+        return build_profile(history, live, self.settings, self._clock(), session_id)
 
     def popularity(self, product_ids: Sequence[str]) -> Vectors:
         """Decayed popularity, float32 ``[n]``, 0 for products nobody looked at."""

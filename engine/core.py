@@ -14,8 +14,8 @@ from typing import Literal, Self
 from msgspec import Struct
 from PIL.Image import Image
 
-from .assembly import open_events, open_pipelines, open_stores, serving_encoders
-from .behaviour import Behaviour, KnowsShoppers
+from .assembly import open_behaviour, open_pipelines, open_stores, serving_encoders
+from .behaviour import KnowsShoppers
 from .encoders import fallback_of
 from .errors import IndexMismatch, InvalidImage, NoIndex, NotFound, StoreError
 from .filters import Filter
@@ -92,8 +92,7 @@ class Engine(KnowsShoppers):
             )
             self._stores = open_stores(settings, self.manager)
             opened.callback(self._stores.close)
-            events = open_events(settings, self.manager)
-            self.behaviour = Behaviour(events, settings.events, self._slot.lease)
+            self.behaviour = open_behaviour(settings, self.manager, self._pool, self._slot.lease)
             opened.callback(self.behaviour.close)
             if current := self._stores.current():
                 self._go_live(current)

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .behaviour import Behaviour
-from .errors import EntrepotError
 from .guard import Guard, PluginFailed
 from .live import Pipeline
 from .protocols import Vectors, VectorStore
@@ -144,16 +143,23 @@ def _with_behaviour(
     without it where the event store fails."""
     plugins = [plugin for _, plugin in (*pipeline.rankers, *pipeline.arrangers)]
     wanted = _union([p.required_behaviour for p in plugins if isinstance(p, NeedsBehaviour)])
+    ask, request = behaviour.guard, batch.request
     try:
-        if "profile" in wanted:
-            who = (batch.request.user_id, batch.request.session_id)
-            batch = msgspec.structs.replace(batch, profile=behaviour.profile(*who, store))
+        if "profile" in wanted and (request.user_id or request.session_id):
+            who = (request.user_id, request.session_id)
+            history = ask.call(partial(behaviour.history, *who), _anything)
+            profile = behaviour.profile_of(history, request.session_id, store)
+            batch = msgspec.structs.replace(batch, profile=profile)
         if "popularity" in wanted:
-            popularity = _frozen(behaviour.popularity(batch.ids))
-            batch = msgspec.structs.replace(batch, popularity=popularity)
-    except EntrepotError as error:
-        degraded.append(Degraded("events", str(error)))
+            popularity = ask.call(partial(behaviour.popularity, batch.ids), _anything)
+            batch = msgspec.structs.replace(batch, popularity=_frozen(popularity))
+    except PluginFailed as error:
+        degraded.append(Degraded(ask.name, str(error)))
     return batch
+
+
+def _anything(answer: object) -> None:
+    """The engine's own store adapters need no check."""
 
 
 def _lane_arrays(

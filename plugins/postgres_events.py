@@ -7,7 +7,9 @@ advisory lock, whichever process does them.
 
 from __future__ import annotations
 
+import logging
 import secrets
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -29,6 +31,8 @@ from engine import (
 
 from .event_rows import EventStoreOptions, Forgotten, half_life_micros, to_row
 from .event_sql import COLUMNS, SqlEvents
+
+log = logging.getLogger(__name__)
 
 RETRIES = 3
 """Of a transaction that the server ended because of a deadlock with another process."""
@@ -83,6 +87,8 @@ class PostgresEvents(SqlEvents):
                 "events.options.schema: longer than 63 characters", field="events.options.schema"
             )
         self._timeout_ms = round(options.timeout_s * 1000)
+        self._half_life = half_life_micros(options)
+        self._prepared, self._preparing = threading.Event(), False
         self._pool: Any = psycopg_pool.ConnectionPool(
             options.dsn,
             min_size=1,
@@ -93,14 +99,12 @@ class PostgresEvents(SqlEvents):
             check=psycopg_pool.ConnectionPool.check_connection,
             open=False,
         )
+        self._pool.open()
         try:
-            self._pool.open(wait=True, timeout=options.timeout_s)
-            self._prepare(half_life_micros(options))
-        except psycopg_pool.PoolTimeout as error:
-            self._pool.close()
-            raise StoreUnavailable(
-                "PostgreSQL cannot be reached: check events.options.dsn"
-            ) from error
+            self._ready()
+        except StoreUnavailable as error:
+            # The shop can do without; each call tries again.
+            log.warning("no events are kept for now: %s; check events.options.dsn", error)
         except BaseException:
             self._pool.close()
             raise
@@ -156,6 +160,20 @@ class PostgresEvents(SqlEvents):
             finally:
                 db.execute(f"SET statement_timeout = {self._timeout_ms}")
 
+    def _ready(self) -> None:
+        """Prepare the schema, at the first call that reaches the server."""
+        if self._prepared.is_set():
+            return
+        with self._group.writing:
+            if self._prepared.is_set() or self._preparing:  # the latter by this very thread
+                return
+            self._preparing = True
+            try:
+                self._prepare(self._half_life)
+                self._prepared.set()
+            finally:
+                self._preparing = False
+
     def _prepare(self, half_life: int) -> None:
         """What a new schema lacks, what a crash left to do, and other settings than before."""
         with self._transaction() as db:
@@ -195,6 +213,7 @@ class PostgresEvents(SqlEvents):
     def _reading(self) -> Iterator[Any]:
         """A connection; the vendor's errors become ours. Their details are left out, for they
         quote values."""
+        self._ready()
         vendor = self._vendor
         try:
             with self._pool.connection() as db:

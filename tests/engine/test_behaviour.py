@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from engine import (
     Query,
     RankingBatch,
     SearchRequest,
+    Settings,
     StoreError,
     UserProfile,
     hookimpl,
@@ -60,9 +62,7 @@ def curious() -> Curious:
     return Curious()
 
 
-@pytest.fixture
-def open_curious(folder: Path, curious: Curious) -> Iterator[Callable[..., Engine]]:
-    """Opens the small shop with rankers and arrangers that look at the shopper."""
+def plugin_of(curious: Curious) -> ModuleType:
     module = ModuleType("curious")
 
     @hookimpl
@@ -75,10 +75,25 @@ def open_curious(folder: Path, curious: Curious) -> Iterator[Callable[..., Engin
 
     module.register_rankers = register_rankers  # type: ignore[attr-defined]
     module.register_arrangers = register_arrangers  # type: ignore[attr-defined]
-    opened: list[Engine] = []
+    return module
+
+
+def opened(settings: Settings, module: ModuleType) -> Engine:
+    """An engine that has the toys and ``module`` for plugins."""
 
     def entry(name: str, loaded: Any) -> Any:
         return type("Entry", (), {"name": name, "load": staticmethod(lambda: loaded)})
+
+    with pytest.MonkeyPatch.context() as patch:
+        entries = [entry("toys", toys.as_plugin()), entry("curious", module)]
+        patch.setattr(manager_module, "entry_points", lambda group: entries)
+        return Engine(settings, PluginManager(settings.plugins))
+
+
+@pytest.fixture
+def open_curious(folder: Path, curious: Curious) -> Iterator[Callable[..., Engine]]:
+    """Opens the small shop with rankers and arrangers that look at the shopper."""
+    engines: list[Engine] = []
 
     def open_engine(**events: Any) -> Engine:
         settings = small.settings_for(
@@ -87,14 +102,11 @@ def open_curious(folder: Path, curious: Curious) -> Iterator[Callable[..., Engin
             last=ProfileSettings(rankers=(), arrangers=("curious", "curious")),
         )
         settings = msgspec.structs.replace(settings, events=EventSettings(**events))
-        with pytest.MonkeyPatch.context() as patch:
-            entries = [entry("toys", toys.as_plugin()), entry("curious", module)]
-            patch.setattr(manager_module, "entry_points", lambda group: entries)
-            opened.append(Engine(settings, PluginManager(settings.plugins)))
-        return opened[-1]
+        engines.append(opened(settings, plugin_of(curious)))
+        return engines[-1]
 
     yield open_engine
-    for engine in opened:
+    for engine in engines:
         engine.close()
 
 
@@ -155,7 +167,7 @@ def test_arrangers_see_popularity_in_their_order(engine: Engine, curious: Curiou
 def test_nothing_is_looked_up_where_nobody_asks(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine.behaviour, "profile", None)
+    monkeypatch.setattr(engine.behaviour, "history", None)
     monkeypatch.setattr(engine.behaviour, "popularity", None)
     assert not search(engine, "default", user_id="ada").degraded
 
@@ -171,7 +183,36 @@ def test_a_failing_store_does_not_fail_the_search(
     monkeypatch.setattr(engine.behaviour.store, "history", fail)
     answer = search(engine, user_id="ada")
     assert small.ids(answer.hits) == whole
-    assert [(d.component, d.reason) for d in answer.degraded] == [("events", "the events are gone")]
+    (degraded,) = answer.degraded
+    assert degraded.component == "events"
+    assert "the events are gone" in degraded.reason
+
+
+def test_a_hanging_store_does_not_hold_up_the_search(
+    folder: Path, curious: Curious, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its deadline passes, and from then on nobody waits for it."""
+    module = plugin_of(curious)
+    settings = small.settings_for(
+        folder, deadline_ms=1.0, curious=ProfileSettings(query_processors=(), rankers=("curious",))
+    )
+    with opened(settings, module) as engine:
+        hang = threading.Event()
+        asked: list[Any] = []
+
+        def history(*given: Any) -> Any:
+            asked.append(given)
+            hang.wait(60)
+
+        monkeypatch.setattr(engine.behaviour.store, "history", history)
+        try:
+            for _ in range(3):
+                answer = search(engine, user_id="ada")
+                assert answer.hits
+                assert "events" in {d.component for d in answer.degraded}
+            assert len(asked) == 1
+        finally:
+            hang.set()
 
 
 def test_a_profile(engine: Engine) -> None:

@@ -114,10 +114,28 @@ class TestPostgresEvents(EventStoreContract):
         assert store.count() == 50
 
 
-def test_a_server_that_is_not_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    pytest.importorskip("psycopg")
-    caplog.set_level(logging.CRITICAL, "psycopg.pool")
-    options = {"dsn": f"host={tmp_path} password=hunter2", "timeout_s": 0.2}
-    with pytest.raises(StoreUnavailable, match=r"events\.options\.dsn") as caught:
-        PluginManager().create("event_stores", "postgres", options)
-    assert "hunter2" not in str(caught.value)
+def test_a_server_that_comes_later(
+    dsn: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The shop starts without it, each call says so, and once it is there it is found."""
+    monkeypatch.setattr(logging.getLogger("psycopg.pool"), "disabled", True)
+    address = dsn.split()[0].removeprefix("host=")
+    options = {
+        "dsn": dsn.replace(address, str(tmp_path / "socket")) + " password=hunter2",
+        "timeout_s": 0.2,
+        "shop": "later",
+    }
+    store = PluginManager().create("event_stores", "postgres", options)
+    assert "events.options.dsn" in caplog.text
+    for call in (lambda: store.append([make_event()]), lambda: store.history("ada", None, 1)):
+        with pytest.raises(StoreUnavailable, match="did not answer") as caught:
+            call()
+        assert "hunter2" not in str(caught.value) + caplog.text
+    (tmp_path / "socket").symlink_to(address)
+    store._pool.wait(60)
+    assert store.append([make_event()]) == ["accepted"]
+    assert len(store.history("ada", None, 1)) == 1
+    store.close()
