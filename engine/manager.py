@@ -38,25 +38,26 @@ BUILTINS = (
     "plugins.language",
     "plugins.translate",
     "plugins.usem3_encoder",
+    "plugins.bridge_fit",
     "plugins.understand",
     "plugins.availability",
     "plugins.understood",
     "plugins.variants",
+    "plugins.sqlite_events",
+    "plugins.postgres_events",
     "models.cli",
 )
 KINDS = (
-    "plugins.sqlite_events",
-    "plugins.postgres_events",
     "encoders",
     "stores",
     "sources",
     "query_processors",
     "rankers",
     "arrangers",
+    "event_stores",
     "commands",
 )
 
-    "event_stores",
 
 class PluginStatus(Struct, frozen=True):
     """One plugin module as ``/v1/plugins`` shows it; ``error`` is empty when it loaded."""

@@ -1,28 +1,43 @@
-"""A linear map from a multilingual sentence encoder into the space of another encoder.
+"""Command ``entrepot bridge``: linear maps from one encoder's space into a shop's encoders'.
 
-Both see the same English texts; ridge regression finds the map (Hoerl and Kennard, Technometrics
-1970). The multilingual encoder puts a sentence and its translation side by side, so the map serves
-its other languages too, though it has seen none of them. No photo is needed: the joint space
-holds texts and photos alike.
+Both sides see the same texts in one language; ridge regression finds the map (Hoerl and Kennard,
+Technometrics 1970). A multilingual encoder puts a sentence and its translation side by side, so the
+map serves its other languages too, though it has seen none of them. No photo is needed: the joint
+space holds texts and photos alike.
 """
 
 from __future__ import annotations
 
-import json
-import random
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import click
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from engine import Encoder, Vectors
+from engine import (
+    Encoder,
+    InvalidRequest,
+    PluginManager,
+    Register,
+    Settings,
+    Vectors,
+    hookimpl,
+    load_settings,
+)
+
+from .usem3_encoder import Map, save_maps
 
 PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0)
 """Ridge penalties tried; the held-out texts choose."""
 HELD_OUT = 0.05
-QUERY_FORMS = ("{0} {1} {2}", "{2} {0} {1}", "{0} {1} for {2}", "{0} {1}", "{1}", "{1} {2}")
+FEWEST = 1000
+"""Texts: fewer do not determine a map of 512 × 256 numbers."""
+BATCH = 512
+FLOOR_SAMPLE = 500
 
 
 class Fitted(Struct, frozen=True):
@@ -34,72 +49,98 @@ class Fitted(Struct, frozen=True):
     cosine: float
 
 
-def texts_of(data: Path, seed: int = 0) -> list[str]:
-    """English product texts and queries that training may use; no validation product of
-    ``fashion``, and none of its attribute queries."""
-    found = {text.strip() for text in _texts(data, random.Random(seed))}
-    asked = {frozenset(_field(row, "text").split()) for row in _rows(data, "attribute_queries")}
-    kept = [text for text in found if text and frozenset(text.split()) not in asked]
-    return sorted(kept)
+def split(n: int, seed: int = 0) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Which of ``n`` texts are held out, and the others."""
+    order = np.random.default_rng(seed).permutation(n)
+    held = max(1, int(n * HELD_OUT))
+    return order[:held], order[held:]
 
 
-def fit(source: Vectors, target: Vectors, seed: int = 0) -> Fitted:
+def fit(source: Vectors, target: Vectors) -> Fitted:
     """The map from rows ``[n, d_source]`` to rows ``[n, d_target]``, both of length 1."""
-    order = np.random.default_rng(seed).permutation(len(source))
-    held, seen = np.split(order, [max(1, int(len(order) * HELD_OUT))])
+    held, seen = split(len(source))
     inputs = np.hstack([source, np.ones((len(source), 1), np.float32)]).astype(np.float64)
-    gram, cross = inputs[seen].T @ inputs[seen], inputs[seen].T @ target[seen].astype(np.float64)
+    gram = inputs[seen].T @ inputs[seen]
+    cross = inputs[seen].T @ target[seen].astype(np.float64)
     best: Fitted | None = None
     for penalty in PENALTIES:
         ridge = np.eye(len(gram)) * penalty
         ridge[-1, -1] = 0.0  # the constant is not shrunk
         weights = np.linalg.solve(gram + ridge, cross)
-        mapped = inputs[held] @ weights
-        mapped /= np.linalg.norm(mapped, axis=1, keepdims=True)
-        cosine = float((mapped * target[held]).sum(axis=1).mean())
+        cosine = float((_mapped(inputs[held], weights) * target[held]).sum(axis=1).mean())
         if best is None or cosine > best.cosine:
             best = Fitted(weights.astype(np.float32), penalty, cosine)
     assert best is not None
     return best
 
 
+def floor(fitted: Fitted, source: Vectors, target: Vectors, native: float) -> float:
+    """The cosine that means through the map what ``native`` means without it: as many pairs of
+    held-out and other texts stay below it."""
+    held, others = (rows[:FLOOR_SAMPLE] for rows in split(len(source)))
+    inputs = np.hstack([source[held], np.ones((len(held), 1), np.float32)])
+    below = float((target[held] @ target[others].T < native).mean())
+    mapped = _mapped(inputs, fitted.weights) @ target[others].T
+    return round(float(np.quantile(mapped, below)), 4)
+
+
+def bridge_to(
+    target: Encoder, source: Vectors, texts: Sequence[str], say: Callable[[str], None]
+) -> Map:
+    """The map from ``source``, the rows of ``texts``, into the space of ``target``."""
+    rows = encoded(target, texts, say)
+    fitted = fit(source, rows)
+    say(f"{target.info.name}: cosine {fitted.cosine:.3f} on held-out texts")
+    floors = {}
+    if (native := target.info.min_score.get("text")) is not None:
+        floors = {"text": floor(fitted, source, rows, native)}
+    info = msgspec.structs.replace(target.info, modalities=("text",), min_score=floors)
+    return Map(info, fitted.weights)
+
+
 def encoded(encoder: Encoder, texts: Sequence[str], say: Callable[[str], None]) -> Vectors:
     """Query embeddings of ``texts``, by the batch."""
-    rows: list[Vectors] = []
-    for start in range(0, len(texts), 512):
-        rows.append(encoder.encode_texts(texts[start : start + 512], "query"))
-        if start % 8192 == 0:
-            say(f"{encoder.info.name}: {start} of {len(texts)}")
-    return np.concatenate(rows)
+    say(f"{encoder.info.name}: {len(texts)} texts")
+    starts = range(0, len(texts), BATCH)
+    return np.concatenate([encoder.encode_texts(texts[i : i + BATCH], "query") for i in starts])
 
 
-def _texts(data: Path, rng: random.Random) -> Iterator[str]:
-    validation = set((data / "fashion" / "val_ids.txt").read_text("utf-8").split())
-    for row in _rows(data, "products"):
-        if _field(row, "id") in validation:
-            continue
-        yield _field(row, "title")
-        words = [_field(row, name).lower() for name in ("color", "type", "gender")]
-        for form in rng.sample(QUERY_FORMS, 2):
-            yield form.format(*words)
-    for row in _read(data / "demo_store" / "products.jsonl"):
-        for name in ("title", "description"):
-            held = row.get(name)
-            yield str(held.get("en", "")) if isinstance(held, dict) else ""
-    for row in _read(data / "queryner" / "train.jsonl"):
-        held = row.get("tokens")
-        yield " ".join(map(str, held)) if isinstance(held, list) else ""
+def _mapped(inputs: npt.NDArray[np.floating], weights: npt.NDArray[np.floating]) -> Vectors:
+    rows = inputs @ weights
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
-def _rows(data: Path, name: str) -> Iterator[dict[str, object]]:
-    yield from _read(data / "fashion" / f"{name}.jsonl")
+@click.command()
+@click.argument("texts", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--source", default="usem3", show_default=True, help="The multilingual encoder.")
+def bridge(texts: Path, out: Path, config: Path | None, source: str) -> None:
+    """Fit maps for queries in other languages.
+
+    TEXTS has one product title or query a line, in the catalogue's language; a few thousand.
+    Maps from the multilingual encoder into the spaces of the shop's text and image encoders are
+    written to OUT, for `maps` under [encoders.bridge.options].
+    """
+    settings = load_settings(config, os.environ)
+    lines = sorted({line.strip() for line in texts.read_text("utf-8").splitlines()} - {""})
+    if len(lines) < FEWEST:
+        raise InvalidRequest(f"{texts}: {len(lines)} different texts; at least {FEWEST} are needed")
+    manager = PluginManager(settings.plugins)
+    reader: Encoder = manager.create("encoders", source)
+    rows = encoded(reader, lines, click.echo)
+    targets = list(_encoders(settings, manager))
+    maps = [bridge_to(target, rows, lines, click.echo) for target in targets]
+    save_maps(out, reader.info.fingerprint, maps)
+    for encoder in (reader, *targets):
+        encoder.close()
 
 
-def _read(path: Path) -> Iterator[dict[str, object]]:
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
+def _encoders(settings: Settings, manager: PluginManager) -> Iterator[Encoder]:
+    for component in (settings.encoders.text, settings.encoders.image):
+        yield manager.create("encoders", component.plugin, component.options)
 
 
-def _field(row: dict[str, object], name: str) -> str:
-    return str(row.get(name) or "")
+@hookimpl
+def register_commands(register: Register[click.Command]) -> None:
+    register("bridge", lambda options: bridge)

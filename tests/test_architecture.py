@@ -46,6 +46,7 @@ STACKS = {
     **dict.fromkeys(("onnxruntime", "tokenizers"), "ONNX Runtime"),
     **dict.fromkeys(("torch", "torchvision", "open_clip", "timm", "transformers"), "torch"),
     **dict.fromkeys(("pyarrow",), "Arrow"),
+    **dict.fromkeys(("ctranslate2", "sentencepiece"), "CTranslate2"),
     **dict.fromkeys(("qdrant_client", "grpc"), "Qdrant client"),
     **dict.fromkeys(("qdrant_edge",), "Qdrant Edge"),
     **dict.fromkeys(("psycopg", "psycopg_pool"), "psycopg"),

@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from engine import PluginError
 
@@ -36,10 +36,11 @@ _NULL = "\0"
 
 class ApertiumOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """``modes`` is the folder of mode files; ``via`` names the language that a chain goes through
-    where several are as short, Spanish where nothing is said. ``deadline_s`` bounds one answer."""
+    where several are as short, Spanish where nothing is said (by Catalan, French finds more:
+    docs/translation.md). ``deadline_s`` bounds one answer."""
 
     modes: str = "/usr/share/apertium/modes"
-    via: dict[str, str] = {}
+    via: dict[str, str] = field(default_factory=lambda: {"fr": "ca"})
     deadline_s: Annotated[float, Meta(gt=0)] = 1.0
 
 
