@@ -303,7 +303,7 @@ def test_a_lane_stops_at_its_noise_floor(shop: Engine, monkeypatch: pytest.Monke
 def test_a_translation_searches_lanes_of_its_own(shop: Engine) -> None:
     hits = search(shop, Query(text="shoe"), profile="spanish", explain=True).hits
     lanes = {lane for hit in hits if hit.explain for lane in hit.explain.lanes}
-    assert lanes == {"text", "image", "bm25", "text:es"}  # no product says "zapato"
+    assert lanes == {"text", "image", "bm25", "text:es", "image:es"}  # no product says "zapato"
 
 
 def test_a_processors_filter_counts_and_the_requests_wins(shop: Engine) -> None:
