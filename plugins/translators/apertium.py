@@ -12,7 +12,6 @@ import shlex
 import threading
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -51,22 +50,24 @@ class Apertium:
         self._options = options
         folder = Path(options.modes)
         self._modes = dict(_modes(folder)) if folder.is_dir() else {}
+        languages = {code for pair in self._modes for code in pair}
+        self._pairs = frozenset(
+            (a, b) for a in languages for b in languages if a != b and self._chain(a, b)
+        )
         self._running: dict[tuple[str, str], Resident] = {}
         self._lock = threading.Lock()
 
     def pairs(self) -> Collection[tuple[str, str]]:
-        languages = {code for pair in self._modes for code in pair}
-        return {(a, b) for a in languages for b in languages if a != b and self._chain(a, b)}
+        return self._pairs
 
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[str]:
-        chain = self._chain(source, target)
-        if not chain:
+        if (source, target) not in self._pairs:
             raise PluginError(
                 f"Apertium has no way from {source!r} to {target!r} in {self._options.modes}: "
                 "install the pair's package, such as apertium-eng-spa"
             )
         lines = [" ".join(text.split()) for text in texts]
-        for pair in chain:
+        for pair in self._chain(source, target):
             process = self._process(pair)
             lines = [_translated(process, line) for line in lines]
         return lines
@@ -122,29 +123,16 @@ def _code(name: str) -> str:
 def _shortest(
     source: str, target: str, modes: Mapping[tuple[str, str], Path], via: str
 ) -> tuple[tuple[str, str], ...]:
-    ways = deque([(source,)])
+    """Breadth first; of equally short ways that through ``via``, then by the alphabet."""
+    ways: deque[tuple[str, ...]] = deque([(source,)])
     seen = {source}
     while ways:
         way = ways.popleft()
         if way[-1] == target:
-            return tuple(pairwise(way)) if len(way) > 1 else ()
+            return tuple(pairwise(way))
         if len(way) <= LONGEST_CHAIN:
-            following = sorted({b for a, b in modes if a == way[-1]} - seen, key=_by(target, via))
+            following = {b for a, b in modes if a == way[-1]} - seen
             seen.update(following)
-            ways.extend((*way, code) for code in following)
+            ordered = sorted(following, key=lambda code: (code != via, code))
+            ways.extend((*way, code) for code in ordered)
     return ()
-
-
-@cache
-def _by(target: str, via: str) -> _Preference:
-    return _Preference(target, via)
-
-
-class _Preference:
-    """Sorts the next step of a chain: the goal, the wanted middle, the alphabet."""
-
-    def __init__(self, target: str, via: str) -> None:
-        self._first = (target, via)
-
-    def __call__(self, code: str) -> tuple[int, str]:
-        return (self._first.index(code) if code in self._first else 2, code)
