@@ -145,7 +145,7 @@ class EventStore(Protocol):
     def erase(self, id: str, now: datetime) -> int:
         """Delete what :meth:`export` gives and all that was derived from it; how many events.
         What of it happened before ``now`` and arrives later will be ignored. On return nothing
-        of it is left in the store's files."""
+        of it is left in the shop's data folder; a database server's files are its own affair."""
         ...
 
     def opt_out(self, id: str, now: datetime) -> int:

@@ -105,8 +105,10 @@ class SqlEvents(ABC):
         return [QueryCount(*row) for row in rows]
 
     def export(self, id: str) -> Iterator[Event]:
-        for events in self._scan(_SHOPPER, (id, id, id), PAGE):
-            yield from events
+        statement = f"SELECT {COLUMNS} FROM events WHERE {_SHOPPER} ORDER BY seq"
+        with self._reading() as db:
+            rows = db.execute(self._sql(statement), (id, id, id)).fetchall()
+        yield from map(to_event, rows)
 
     def erase(self, id: str, now: datetime) -> int:
         return self._erase(id, to_micros(now), to_micros(now))

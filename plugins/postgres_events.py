@@ -178,9 +178,12 @@ class PostgresEvents(SqlEvents):
         """What a new schema lacks, what a crash left to do, and other settings than before."""
         with self._transaction() as db:
             self._lock_out(db)
-            names = self._vendor.sql
-            schema = names.Identifier(self._schema)
-            db.execute(names.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
+            # IF NOT EXISTS would ask for the right to create one even where it exists.
+            named = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
+            if db.execute(named, (self._schema,)).fetchone() is None:
+                names = self._vendor.sql
+                schema = names.Identifier(self._schema)
+                db.execute(names.SQL("CREATE SCHEMA {}").format(schema))
             for statement in _SCHEMA.split(";"):
                 db.execute(statement)
             if "secret" not in self._notes(db):

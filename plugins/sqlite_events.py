@@ -35,14 +35,20 @@ EVENTS_FILE = "events.sqlite"
 BUSY_S = 10.0
 """How long to wait for another process that writes, or for readers while erasing."""
 
+CACHE_KB = 65_536
+LOG_PAGES = 16_384
+"""Of 4 kB. Ids are random, so a batch touches pages all over an index, and each page goes through
+the log: SQLite's 2 MB of cache and 4 MB of log are too small. It is also why only what a profile
+reads is indexed by shopper; exporting, and erasing, which rewrites the file anyway, look at every
+row."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time INTEGER NOT NULL,
     type INTEGER NOT NULL, interest INTEGER NOT NULL, user_id TEXT, session_id TEXT, query TEXT,
     results INTEGER, body TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS by_user ON events (user_id, interest, time) WHERE user_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS by_session ON events (session_id, interest, time)
-    WHERE session_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS by_user ON events (user_id, time) WHERE interest = 1;
+CREATE INDEX IF NOT EXISTS by_session ON events (session_id, time) WHERE interest = 1;
 CREATE TABLE IF NOT EXISTS popularity (product TEXT PRIMARY KEY, score REAL NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS forgotten (key BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
@@ -62,6 +68,8 @@ class SqliteEvents(SqlEvents):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.touch(mode=0o600)  # SQLite gives its other files the same mode
             self._db = self._connect()
+            self._db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+            self._db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"cannot open the events {self._path}: {error}") from error
         try:
