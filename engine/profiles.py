@@ -178,8 +178,12 @@ def _unit_means(found: Sequence[Vectors]) -> Vectors:
 
 
 def _blend(vectors: Vectors, rows: Mapping[int, float]) -> Vectors | None:
-    """The weighted mean of some rows, as a unit vector; ``None`` where they are zeros."""
+    """The weighted mean of some rows, as a read-only unit vector; ``None`` where they are zeros."""
     weights = np.fromiter(rows.values(), dtype=np.float32, count=len(rows))
     mean = weights @ vectors[list(rows)]
     norm = float(np.linalg.norm(mean))
-    return mean / np.float32(norm) if norm > 0 else None
+    if not norm > 0:
+        return None
+    unit: Vectors = mean / np.float32(norm)
+    unit.flags.writeable = False  # one plugin's writing must not reach the next
+    return unit

@@ -241,6 +241,8 @@ def test_a_profile(engine: Engine) -> None:
     ):
         mean = vectors[0] + 1.5 * vectors[1]
         assert small.is_unit(found)
+        assert found.dtype == np.float32
+        assert not found.flags.writeable
         np.testing.assert_allclose(found, mean / np.linalg.norm(mean), atol=1e-3)
         np.testing.assert_allclose(old, vectors[2] / np.linalg.norm(vectors[2]), atol=1e-5)
     assert session.affinities["color"] == pytest.approx({"blue": 0.6, "red": 0.4}, rel=1e-3)
