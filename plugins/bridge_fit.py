@@ -37,7 +37,6 @@ HELD_OUT = 0.05
 FEWEST = 1000
 """Texts: fewer do not determine a map of 512 × 256 numbers."""
 BATCH = 512
-FLOOR_SAMPLE = 500
 
 
 class Fitted(Struct, frozen=True):
@@ -74,16 +73,6 @@ def fit(source: Vectors, target: Vectors) -> Fitted:
     return best
 
 
-def floor(fitted: Fitted, source: Vectors, target: Vectors, native: float) -> float:
-    """The cosine that means through the map what ``native`` means without it: as many pairs of
-    held-out and other texts stay below it."""
-    held, others = (rows[:FLOOR_SAMPLE] for rows in split(len(source)))
-    inputs = np.hstack([source[held], np.ones((len(held), 1), np.float32)])
-    below = float((target[held] @ target[others].T < native).mean())
-    mapped = _mapped(inputs, fitted.weights) @ target[others].T
-    return round(float(np.quantile(mapped, below)), 4)
-
-
 def bridge_to(
     target: Encoder, source: Vectors, texts: Sequence[str], say: Callable[[str], None]
 ) -> Map:
@@ -91,10 +80,8 @@ def bridge_to(
     rows = encoded(target, texts, say)
     fitted = fit(source, rows)
     say(f"{target.info.name}: cosine {fitted.cosine:.3f} on held-out texts")
-    floors = {}
-    if (native := target.info.min_score.get("text")) is not None:
-        floors = {"text": floor(fitted, source, rows, native)}
-    info = msgspec.structs.replace(target.info, modalities=("text",), min_score=floors)
+    # With the target's own noise floors: without any, searches found less (docs/decisions/0021).
+    info = msgspec.structs.replace(target.info, modalities=("text",))
     return Map(info, fitted.weights)
 
 

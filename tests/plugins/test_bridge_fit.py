@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from engine import InvalidRequest, PluginManager, Vectors
-from plugins.bridge_fit import bridge, fit, floor
+from plugins.bridge_fit import bridge, fit
 from plugins.usem3_encoder import load_maps, unit
 
 
@@ -31,14 +31,6 @@ def test_a_linear_map_is_found_again() -> None:
 
 def test_what_has_no_map_has_a_low_cosine() -> None:
     assert fit(rows(2000, 16, 0), rows(2000, 8, 1)).cosine < 0.2
-
-
-def test_the_floor_means_the_same_on_both_sides() -> None:
-    source = rows(2000, 16, 0)
-    target = unit(source @ np.random.default_rng(1).standard_normal((16, 8)))
-    perfect = fit(source, target)
-    assert floor(perfect, source, target, 0.3) == pytest.approx(0.3, abs=0.02)
-    assert floor(fit(source, rows(2000, 8, 3)), source, target, 0.3) != pytest.approx(0.3, abs=0.02)
 
 
 def test_the_command(tmp_path: Path) -> None:
