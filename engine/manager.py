@@ -93,6 +93,10 @@ class PluginManager:
         """The plugin module or entry point that registered a component."""
         return self._find(kind, name).plugin
 
+    def options_of(self, kind: str, name: str) -> type[Struct]:
+        """The struct that a component's options must fit."""
+        return self._find(kind, name).options
+
     def create(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
         """Build a component with validated options.
 

@@ -46,7 +46,7 @@ def rank(
     batch = _batch(window, pipeline, plan, request, store)
     for guard, ranker in pipeline.rankers:
         try:
-            scores = guard.call(partial(ranker.rank, batch), _score_check(len(window)))
+            scores = guard.call(partial(ranker.rank, batch), score_check(len(window)))
         except PluginFailed as error:
             ranked.degraded.append(Degraded(guard.name, str(error)))
             continue
@@ -61,14 +61,14 @@ def rank(
     order = np.argsort(-batch.scores, kind="stable")
     ranked.window = [window[i] for i in order]
     if pipeline.arrangers:
-        _arrange(ranked, _take(batch, order), pipeline)
+        _arrange(ranked, take(batch, order), pipeline)
     return ranked
 
 
 def _arrange(ranked: Ranked, batch: RankingBatch, pipeline: Pipeline) -> None:
     for guard, arranger in pipeline.arrangers:
         try:
-            kept = guard.call(partial(arranger.arrange, batch), _index_check(len(ranked.window)))
+            kept = guard.call(partial(arranger.arrange, batch), index_check(len(ranked.window)))
         except PluginFailed as error:
             ranked.degraded.append(Degraded(guard.name, str(error)))
             continue
@@ -80,7 +80,7 @@ def _arrange(ranked: Ranked, batch: RankingBatch, pipeline: Pipeline) -> None:
             for after, (before, candidate) in enumerate(zip(indices, ranked.window, strict=True)):
                 if before != after:
                     candidate.moves[guard.name] = Move(int(before) + 1, after + 1)
-        batch = _take(batch, indices)
+        batch = take(batch, indices)
 
 
 def explain(ranked: Ranked, page: Sequence[Candidate]) -> None:
@@ -91,7 +91,7 @@ def explain(ranked: Ranked, page: Sequence[Candidate]) -> None:
         shown = [candidate for candidate in page if candidate.id in places]
         rows = np.asarray([places[candidate.id] for candidate in shown], dtype=np.intp)
         try:
-            found = guard.call(partial(witness.explain, batch, rows), _reason_check(len(rows)))
+            found = guard.call(partial(witness.explain, batch, rows), reason_check(len(rows)))
         except PluginFailed as error:
             ranked.degraded.append(Degraded(guard.name, str(error)))
             continue
@@ -140,7 +140,7 @@ def _lane_arrays(
     return ranks, scores
 
 
-def _take(batch: RankingBatch, indices: npt.NDArray[np.intp]) -> RankingBatch:
+def take(batch: RankingBatch, indices: npt.NDArray[np.intp]) -> RankingBatch:
     """The rows of ``batch`` at ``indices``, in that order."""
     return msgspec.structs.replace(
         batch,
@@ -169,7 +169,9 @@ def _union(names: Iterable[Sequence[str]]) -> list[str]:
     return sorted({name for group in names for name in group})
 
 
-def _score_check(n: int) -> Callable[[Any], None]:
+def score_check(n: int) -> Callable[[Any], None]:
+    """Refuses, with ValueError, what cannot be the scores of ``n`` candidates."""
+
     def check(scores: Vectors) -> None:
         array = np.asarray(scores, dtype=np.float32)
         if array.shape != (n,):
@@ -180,7 +182,9 @@ def _score_check(n: int) -> Callable[[Any], None]:
     return check
 
 
-def _index_check(n: int) -> Callable[[Any], None]:
+def index_check(n: int) -> Callable[[Any], None]:
+    """Refuses, with ValueError, what cannot be an order of ``n`` candidates or some of them."""
+
     def check(indices: npt.NDArray[np.intp]) -> None:
         array = np.asarray(indices)
         if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
@@ -193,7 +197,9 @@ def _index_check(n: int) -> Callable[[Any], None]:
     return check
 
 
-def _reason_check(n: int) -> Callable[[Any], None]:
+def reason_check(n: int) -> Callable[[Any], None]:
+    """Refuses, with ValueError, what cannot be the reasons of ``n`` products."""
+
     def check(found: Sequence[Mapping[str, float | str]]) -> None:
         if len(found) != n:
             raise ValueError(f"explain() must return {n} mappings, not {len(found)}")

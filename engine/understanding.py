@@ -48,7 +48,7 @@ def understand(
 ) -> tuple[QueryPlan, list[Degraded]]:
     """Run ``processors`` in order on what was typed; one that fails, or plans what cannot be
     searched, leaves the plan as it was."""
-    check = _plan_check(shop.schema)
+    check = plan_check(shop.schema)
     typed = plan
     degraded: list[Degraded] = []
     for guard, processor in processors:
@@ -65,7 +65,9 @@ def understand(
     return plan, degraded
 
 
-def _plan_check(schema: IndexSchema) -> Callable[[QueryPlan], None]:
+def plan_check(schema: IndexSchema) -> Callable[[QueryPlan], None]:
+    """Refuses, with ValueError or InvalidFilter, a plan that cannot be searched."""
+
     def check(plan: QueryPlan) -> None:
         if not isinstance(plan, QueryPlan):
             raise ValueError(f"process() must return a QueryPlan, not {type(plan).__name__}")
