@@ -8,8 +8,9 @@ from litestar.datastructures import UploadFile
 from msgspec import Meta, Struct
 
 from engine.manager import PluginStatus
+from engine.plan import QueryPlan
 from engine.schema import FieldKind
-from engine.types import Degraded, ImageWeight, Locale, QueryPlan, SortBy
+from engine.types import Degraded, ImageWeight, Locale, SortBy
 from indexer.writer import LineResult
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]

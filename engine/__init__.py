@@ -43,6 +43,7 @@ from .manifest import (
     load_manifest,
     rounds_activations,
 )
+from .plan import PlanStep, QueryPlan, Span
 from .preprocess import pixels
 from .protocols import (
     CatalogueSource,
@@ -73,15 +74,12 @@ from .types import (
     LaneContribution,
     LaneHit,
     Move,
-    PlanStep,
     Product,
     Query,
-    QueryPlan,
     Reasons,
     SearchRequest,
     SearchResponse,
     SortBy,
-    Span,
     Translation,
 )
 from .window import Arranger, Explains, Ranker, RankingBatch

@@ -16,8 +16,9 @@ from msgspec import Struct, field
 from PIL.Image import Image
 
 from .filters import Filter
+from .plan import QueryPlan
 from .schema import IndexSchema
-from .types import EncoderInfo, FacetValue, Product, QueryPlan, SortBy
+from .types import EncoderInfo, FacetValue, Product, SortBy
 
 Vectors = npt.NDArray[np.float32]
 Role = Literal["query", "document"]

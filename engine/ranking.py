@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from .guard import Guard, PluginFailed
 from .live import Pipeline
+from .plan import QueryPlan
 from .protocols import Vectors, VectorStore
-from .types import Candidate, Degraded, Move, QueryPlan, Reasons, SearchRequest
+from .types import Candidate, Degraded, Move, Reasons, SearchRequest
 from .window import Arranger, Explains, Ranker, RankingBatch
 
 T = TypeVar("T", bound=np.generic)

@@ -11,19 +11,12 @@ from .filters import Filter, parse_filters, require_field
 from .fusion import Ranking, candidates, fuse
 from .lanes import Lanes, plan_lanes
 from .live import Live, Pipeline
+from .plan import QueryPlan
 from .protocols import Scored
 from .ranking import explain, rank
 from .schema import IndexSchema
 from .settings import SearchSettings
-from .types import (
-    Candidate,
-    Degraded,
-    FacetResult,
-    Query,
-    QueryPlan,
-    SearchRequest,
-    SearchResponse,
-)
+from .types import Candidate, Degraded, FacetResult, Query, SearchRequest, SearchResponse
 from .understanding import plan_of, understand
 
 

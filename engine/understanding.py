@@ -12,9 +12,10 @@ import msgspec
 
 from .filters import parse_filters
 from .guard import Guard, PluginFailed
+from .plan import PlanStep, QueryPlan
 from .protocols import QueryProcessor, ShopView
 from .schema import IndexSchema
-from .types import Degraded, PlanStep, QueryPlan
+from .types import Degraded
 
 log = logging.getLogger(__name__)
 

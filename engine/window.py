@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct, field
 
+from .plan import QueryPlan
 from .protocols import Vectors
-from .types import QueryPlan, SearchRequest
+from .types import SearchRequest
 
 
 class RankingBatch(Struct, frozen=True):

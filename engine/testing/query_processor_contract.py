@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from PIL.Image import Image
 
 from engine.errors import UnsupportedModality
+from engine.plan import PlanStep, QueryPlan
 from engine.protocols import QueryProcessor, Role, ShopView, Vectors
 from engine.schema import FieldKind, IndexSchema
-from engine.types import MAX_QUERY_CHARS, EncoderInfo, PlanStep, QueryPlan
+from engine.types import MAX_QUERY_CHARS, EncoderInfo
 
 TEXTS = (
     "red leather purse",

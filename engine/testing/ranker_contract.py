@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from engine.plan import QueryPlan
 from engine.protocols import Vectors
 from engine.schema import CORE_FIELDS, FieldKind
-from engine.types import Query, QueryPlan, SearchRequest
+from engine.types import Query, SearchRequest
 from engine.window import Arranger, Ranker, RankingBatch
 
 LANES = ("bm25", "image", "text")
