@@ -39,6 +39,8 @@ BUILTINS = (
     "plugins.availability",
     "plugins.understood",
     "plugins.variants",
+    "plugins.caps",
+    "plugins.diversity",
     "models.cli",
 )
 KINDS = (
@@ -52,13 +54,18 @@ KINDS = (
 )
 
 
+DISABLED = "disabled in the settings"
+
+
 class PluginStatus(Struct, frozen=True):
-    """One plugin module as ``/v1/plugins`` shows it; ``error`` is empty when it loaded."""
+    """One plugin module as ``/v1/plugins`` shows it; ``error`` is empty when it loaded.
+    ``distribution`` is the package that brought it and its version, empty for a built-in."""
 
     name: str
     builtin: bool
     provides: dict[str, tuple[str, ...]]
     error: str = ""
+    distribution: str = ""
 
 
 class _Registered(Struct, frozen=True):
@@ -70,20 +77,29 @@ class _Registered(Struct, frozen=True):
 class PluginManager:
     """All components that are on offer, by kind and name.
 
+    With ``only``, no plugin but the one of that name is loaded.
+
     Raises:
         PluginError: a plugin is broken and ``settings.strict`` is set.
     """
 
-    def __init__(self, settings: PluginSettings | None = None) -> None:
+    def __init__(self, settings: PluginSettings | None = None, only: str | None = None) -> None:
         self._settings = settings or PluginSettings()
         self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
         self._pluggy.add_hookspecs(hookspecs)
         self._components: dict[str, dict[str, _Registered]] = {kind: {} for kind in KINDS}
         self.statuses: list[PluginStatus] = []
         for name in BUILTINS:
-            self._load(name, partial(importlib.import_module, name), builtin=True)
+            if only in (None, name):
+                self._load(name, partial(importlib.import_module, name))
         for entry in _third_party():
-            self._load(entry.name, entry.load, builtin=False)
+            if only in (None, entry.name):
+                self._load(entry.name, entry.load, entry)
+
+    @property
+    def missing(self) -> list[PluginStatus]:
+        """The plugins that failed to load: what they would have offered, nobody knows."""
+        return [status for status in self.statuses if status.error and status.error != DISABLED]
 
     def names(self, kind: str) -> list[str]:
         """Registered component names of one kind, sorted."""
@@ -97,6 +113,10 @@ class PluginManager:
         """The struct that a component's options must fit."""
         return self._find(kind, name).options
 
+    def settings_of(self, name: str) -> Mapping[str, Any]:
+        """The options that the settings give the components of a name; not validated."""
+        return self._settings.options.get(name, {})
+
     def create(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
         """Build a component with validated options.
 
@@ -106,7 +126,7 @@ class PluginManager:
             PluginError: the factory failed with an error of another kind than ours.
         """
         found = self._find(kind, name)
-        merged = {**self._settings.options.get(name, {}), **(options or {})}
+        merged = {**self.settings_of(name), **(options or {})}
         known = found.options.__struct_encode_fields__
         try:
             # Here, too, for an option struct may have left out forbid_unknown_fields.
@@ -137,13 +157,15 @@ class PluginManager:
                 field=name,
             ) from None
 
-    def _load(self, name: str, load: Callable[[], Any], *, builtin: bool) -> None:
+    def _load(self, name: str, load: Callable[[], Any], entry: EntryPoint | None = None) -> None:
+        builtin, origin = entry is None, _distribution(entry)
         if name in self._settings.disabled:
-            self.statuses.append(PluginStatus(name, builtin, {}, "disabled in the settings"))
+            self.statuses.append(PluginStatus(name, builtin, {}, DISABLED, origin))
             return
         offers: dict[str, dict[str, _Registered]] = {}
         error = ""
         try:
+            self._refuse_namesake(name)
             offers = self._offers(name, load())
         # SystemExit too: a plugin that exits on import must not take the shop down with it.
         except (Exception, SystemExit) as failure:
@@ -154,13 +176,20 @@ class PluginManager:
         for kind, components in offers.items():
             self._components[kind].update(components)
         provides = {kind: tuple(components) for kind, components in offers.items()}
-        self.statuses.append(PluginStatus(name, builtin, provides, error))
+        self.statuses.append(PluginStatus(name, builtin, provides, error, origin))
+
+    def _refuse_namesake(self, name: str) -> None:
+        for status in self.statuses:
+            if status.name == name:
+                first = status.distribution or "Entrepot itself"
+                raise PluginError(
+                    f"a plugin of {first} is called {name!r}, too, and came first; uninstall one, "
+                    "or rename its entry point"
+                )
 
     def _offers(self, name: str, module: Any) -> dict[str, dict[str, _Registered]]:
         """What one plugin registers, checked whole before any of it counts."""
-        wanted = getattr(module, "ENTREPOT_API", API_VERSION)
-        if wanted != API_VERSION:
-            raise PluginError(f"made for plugin API {wanted}, this is {API_VERSION}")
+        _check_api(getattr(module, "ENTREPOT_API", API_VERSION))
         self._pluggy.register(module, name)
         try:
             self._pluggy.check_pending()
@@ -191,5 +220,24 @@ class PluginManager:
         return register
 
 
+def _check_api(wanted: object) -> None:
+    """``ENTREPOT_API`` is the plugin API a module was made for, or the first and the last."""
+    first, last = wanted if isinstance(wanted, tuple) and len(wanted) == 2 else (wanted, wanted)
+    if not (type(first) is int and type(last) is int and first <= last):
+        raise PluginError(
+            f"ENTREPOT_API is {wanted!r}; give one version, such as {API_VERSION}, or the first "
+            f"and the last, such as ({API_VERSION}, {API_VERSION + 1})"
+        )
+    if not first <= API_VERSION <= last:
+        versions = str(first) if first == last else f"{first} to {last}"
+        raise PluginError(f"made for plugin API {versions}, this is {API_VERSION}")
+
+
 def _third_party() -> Iterator[EntryPoint]:
-    yield from sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
+    found = entry_points(group=ENTRY_POINT_GROUP)
+    yield from sorted(found, key=lambda entry: (entry.name, _distribution(entry)))
+
+
+def _distribution(entry: EntryPoint | None) -> str:
+    origin = getattr(entry, "dist", None)
+    return f"{origin.name} {origin.version}" if origin is not None else ""

@@ -99,14 +99,32 @@ class ProfileSettings(_Table, frozen=True):
     weights: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
 
 
+class LimitSettings(_Table, frozen=True):
+    """One component's limits, by its name under ``[plugins.limits]``.
+
+    ``isolation = "process"`` runs it in a process of its own, which is killed at its deadline and
+    may use ``memory_mb`` of memory (``docs/plugin-isolation.md``).
+    """
+
+    deadline_ms: Annotated[float, Meta(gt=0)] | None = None
+    isolation: Literal["thread", "process"] = "thread"
+    memory_mb: Annotated[int, Meta(ge=16)] | None = None
+
+
 class PluginSettings(_Table, frozen=True):
-    """Third-party loading and limits. ``strict`` stops the start at the first broken plugin;
-    ``deadline_ms`` bounds each ranking plugin's call; ``options`` are per component name."""
+    """Third-party loading and limits.
+
+    ``strict`` stops the start at the first plugin that is broken, and at the first component that
+    cannot be built; ``disabled`` names plugins to leave out. ``deadline_ms`` bounds each call of
+    a ranker, arranger or query processor, unless its own table in ``limits`` says otherwise;
+    ``recovery_s`` is how long one that fails is left alone. ``options`` are per component name.
+    """
 
     strict: bool = False
     disabled: tuple[str, ...] = ()
     deadline_ms: Annotated[float, Meta(gt=0)] = 50.0
     recovery_s: Annotated[float, Meta(ge=0)] = 30.0
+    limits: dict[str, LimitSettings] = field(default_factory=dict)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
