@@ -1,0 +1,121 @@
+"""What a ranker, an arranger and a query processor must do, as functions that anyone can call.
+
+``entrepot plugins check`` calls them on what is installed, the pytest classes of
+:mod:`engine.testing` on what a test builds; :func:`examine` runs them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from msgspec import Struct
+
+from engine.schema import CORE_FIELDS, FieldKind
+
+from .broken import ContractAdvice, ContractBroken
+from .queries import QUERY_PROCESSOR, PlanClause, a_shop, empty_shop, full_plan, planned
+from .ranking import ARRANGER, ARRANGER_ADVICE, RANKER, RANKER_ADVICE, Clause
+from .windows import LANES, SIZES, VECTOR_DIM, Method, Values, Windows, make_batch, values_of
+
+__all__ = [
+    "ARRANGER",
+    "ARRANGER_ADVICE",
+    "EXAMINED",
+    "LANES",
+    "QUERY_PROCESSOR",
+    "RANKER",
+    "RANKER_ADVICE",
+    "SIZES",
+    "VECTOR_DIM",
+    "Clause",
+    "ContractAdvice",
+    "ContractBroken",
+    "Finding",
+    "PlanClause",
+    "Values",
+    "Windows",
+    "a_shop",
+    "empty_shop",
+    "examine",
+    "full_plan",
+    "kinds_that_work",
+    "make_batch",
+    "method_of",
+    "planned",
+    "title_of",
+    "values_of",
+]
+
+EXAMINED = ("rankers", "arrangers", "query_processors")
+"""The kinds of components that :func:`examine` knows."""
+
+
+class Finding(Struct, frozen=True):
+    """How one clause went: ``broken`` is None where it is kept. ``advice`` is no part of the
+    contract."""
+
+    clause: str
+    broken: ContractBroken | None = None
+    advice: bool = False
+
+
+def examine(kind: str, component: Any, values: Values | None = None) -> Iterator[Finding]:
+    """Try ``component`` on every clause of its kind (one of :data:`EXAMINED`), in order.
+    ``values`` makes the columns of its windows."""
+    if kind == "query_processors":
+        for clause in QUERY_PROCESSOR:
+            yield _finding(clause, partial(clause, component))
+        return
+    contract, advice = (RANKER, RANKER_ADVICE) if kind == "rankers" else (ARRANGER, ARRANGER_ADVICE)
+    windows = Windows(component, method_of(kind), values)
+    for about_windows in (*contract, *advice):
+        call = partial(about_windows, component, windows)
+        yield _finding(about_windows, call, advice=about_windows in advice)
+
+
+def method_of(kind: str) -> Method:
+    """What answers windows in a component of this kind."""
+    return "rank" if kind == "rankers" else "arrange"
+
+
+def title_of(name: str) -> str:
+    """A clause's name as words."""
+    return name.replace("_", " ")
+
+
+def kinds_that_work(
+    kind: str, component: Any, known: Mapping[str, FieldKind]
+) -> Mapping[str, FieldKind]:
+    """``known``, and for each other attribute that a ranker or arranger requires the first kind
+    of keyword, number and boolean that it can read; none where it can read no kind."""
+    found = dict(known)
+    names = [f for f in component.required_fields if f != "title" and f not in CORE_FIELDS]
+    for name in (name for name in names if name not in known):
+        for guess in FieldKind:
+            windows = Windows(component, method_of(kind), partial(_only, name, guess))
+            try:
+                getattr(component, windows.method)(windows.plain(SIZES[-1]))
+            except Exception:  # whatever it raises, it cannot read this kind
+                continue
+            found[name] = guess
+            break
+    return found
+
+
+def _only(name: str, kind: FieldKind, field: str, n: int) -> list[Any]:
+    """Values of one attribute, none of the others: one unknown is tried at a time."""
+    if field == name or field in CORE_FIELDS or field == "title":
+        return values_of({name: kind})(field, n)
+    return [None] * n
+
+
+def _finding(
+    clause: Clause | PlanClause, call: Callable[[], None], *, advice: bool = False
+) -> Finding:
+    try:
+        call()
+    except ContractBroken as broken:
+        return Finding(clause.__name__, broken, advice)
+    return Finding(clause.__name__, None, advice)
