@@ -23,14 +23,17 @@ from .images import decode_image, read_local
 from .journal import JOURNAL_FILE, Journal
 from .live import Live, LiveSlot
 from .manager import PluginManager
+from .plan import QueryPlan
+from .probe import run_window
 from .protocols import GenerationSpec, VectorStore
 from .schema import IndexSchema
 from .search import run_search
 from .settings import Settings, load_settings
-from .types import Degraded, Product, QueryPlan, SearchRequest, SearchResponse
+from .types import Degraded, Product, SearchRequest, SearchResponse
 from .understanding import plan_of, understand, warm_up
 from .validation import validate_profile, validate_request, validate_text
 from .vocabulary import ShopViews
+from .window import RankingBatch
 from .writing import Writer, WriteResult
 
 log = logging.getLogger(__name__)
@@ -140,6 +143,20 @@ class Engine:
         with self._live() as live:
             processors = live.pipelines[profile].query_processors
             return understand(plan_of(text, locale, ignore), processors, live.shop.current)
+
+    def window(
+        self, request: SearchRequest, fields: Sequence[str] = (), vectors: Sequence[str] = ()
+    ) -> RankingBatch:
+        """The candidates of a search as one more ranker at the end of its profile would see
+        them, with these columns and vectors; empty where nothing is found or ranked. Page and
+        order asked for do not matter.
+
+        Raises:
+            What :meth:`search` raises.
+        """
+        validate_request(request, frozenset(self.settings.profiles))
+        with self._live() as live:
+            return run_window(request, live, self.settings.search, self._pool, fields, vectors)
 
     def get(self, product_id: str) -> Product:
         """The product; raises NotFound."""
