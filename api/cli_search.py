@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rich.table import Table
 from engine.errors import InvalidFilter, InvalidImage
 from engine.schema import IndexSchema
 from engine.settings import Settings
-from engine.types import SearchResponse
+from engine.types import Explanation, SearchResponse
 
 from .cli_common import config_option, settings_from
 from .convert import filters_from_pairs, read_picture, to_request, with_image_urls
@@ -36,6 +36,9 @@ from .schemas import SearchBody
     help="Repeatable: color=red, price.lte=50, brand.not=Acme.",
 )
 @click.option("--limit", default=10, show_default=True)
+@click.option("--profile", default="default", show_default=True, help="The pipeline to rank by.")
+@click.option("--market", help="Where the shopper is, for rules and rankers that ask.")
+@click.option("--explain", is_flag=True, help="Show why each product stands where it stands.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole answer as JSON.")
 @config_option
 def command(
@@ -43,6 +46,9 @@ def command(
     image: Path | None,
     filters: tuple[str, ...],
     limit: int,
+    profile: str,
+    market: str | None,
+    explain: bool,
     as_json: bool,
     config: Path | None,
 ) -> None:
@@ -54,7 +60,13 @@ def command(
     """
     settings = settings_from(config)
     body = SearchBody(
-        text=text or None, image=_base64(image) if image else None, filters={}, limit=limit
+        text=text or None,
+        image=_base64(image) if image else None,
+        filters={},
+        limit=limit,
+        profile=profile,
+        market=market,
+        explain=explain,
     )
     answer = _search(settings, body, [_pair(item) for item in filters])
     if as_json:
@@ -104,8 +116,30 @@ def _print(answer: SearchResponse) -> None:
         price = product.get("price")
         shown = "" if price is None else f"{price:g} {product.get('currency', '')}".strip()
         table.add_row(str(place), hit.id, str(product.get("title", "")), shown, f"{hit.score:.4f}")
+        for line in _why(hit.explain) if hit.explain else ():
+            table.add_row("", "", f"  {line}", style="dim")
     console = Console()
     console.print(table)
     console.print(f"{len(answer.hits)} of {answer.total:,}, {answer.took_ms:.1f} ms", style="dim")
     for item in answer.degraded:
         console.print(f"degraded: {item.component}: {item.reason}", style="yellow")
+
+
+def _why(explain: Explanation) -> Iterator[str]:
+    """The terms of the score, and what each ranker and arranger says of its own."""
+    lanes = ", ".join(f"{name} {lane.contribution:.4f}" for name, lane in explain.lanes.items())
+    yield f"{explain.fused:.4f} fused of {lanes}" if lanes else f"{explain.fused:.4f} fused"
+    for name, delta in explain.rankers.items():
+        if delta:
+            yield f"{delta:+.4f} {name}{_reasons(explain, name)}"
+    for name, move in explain.arrangers.items():
+        yield f"{name}: from {move.before} to {move.after}{_reasons(explain, name)}"
+
+
+def _reasons(explain: Explanation, name: str) -> str:
+    given = explain.reasons.get(name, {}).items()
+    told = (
+        f"{cause} {value}" if isinstance(value, str) else f"{cause} {value:+.4f}"
+        for cause, value in given
+    )
+    return f" ({', '.join(told)})" if given else ""
