@@ -10,6 +10,7 @@ from .compiled import CompiledGraph, Profile, agreement, load_compiled, read_com
 from .core import Engine, GenerationStatus, Health
 from .errors import (
     CompiledMismatch,
+    EditConflict,
     EncoderError,
     EntrepotError,
     ForbiddenUrl,
@@ -21,6 +22,7 @@ from .errors import (
     InvalidModel,
     InvalidProduct,
     InvalidRequest,
+    InvalidRules,
     InvalidSettings,
     NoAccelerator,
     NoIndex,
@@ -32,18 +34,19 @@ from .errors import (
     UnknownPlugin,
     UnsupportedModality,
 )
-from .filters import Filter, Range, Terms
+from .filters import Filter, Range, Terms, selector
 from .hookspecs import API_VERSION, NoOptions, Register, hookimpl
 from .manager import PluginManager, PluginStatus
 from .manifest import (
     ImageTower,
     Manifest,
+    PairTower,
     QueryTower,
     TextTower,
     load_manifest,
     rounds_activations,
 )
-from .plan import PlanStep, QueryPlan, Span
+from .plan import AppliedRule, Boost, LostPin, PlanStep, QueryPlan, Selection, Span
 from .preprocess import pixels
 from .protocols import (
     CatalogueSource,
@@ -60,6 +63,7 @@ from .protocols import (
     VectorStore,
     VectorStores,
 )
+from .rules import NO_RULES, Rule, RuleSet, texts, unfit
 from .schema import FieldKind, IndexSchema
 from .settings import Settings, load_settings
 from .tagging import TagDecoder, word_offsets
@@ -87,12 +91,16 @@ from .writing import WriteResult
 
 __all__ = [
     "API_VERSION",
+    "NO_RULES",
+    "AppliedRule",
     "Arranger",
+    "Boost",
     "Candidate",
     "CatalogueSource",
     "CompiledGraph",
     "CompiledMismatch",
     "Degraded",
+    "EditConflict",
     "Encoder",
     "EncoderError",
     "EncoderInfo",
@@ -119,16 +127,19 @@ __all__ = [
     "InvalidModel",
     "InvalidProduct",
     "InvalidRequest",
+    "InvalidRules",
     "InvalidSettings",
     "LaneContribution",
     "LaneHit",
     "LaneQuery",
+    "LostPin",
     "Manifest",
     "Move",
     "NoAccelerator",
     "NoIndex",
     "NoOptions",
     "NotFound",
+    "PairTower",
     "PlanStep",
     "PluginError",
     "PluginManager",
@@ -147,9 +158,12 @@ __all__ = [
     "Reasons",
     "Register",
     "Role",
+    "Rule",
+    "RuleSet",
     "Scored",
     "SearchRequest",
     "SearchResponse",
+    "Selection",
     "Settings",
     "ShopView",
     "SortBy",
@@ -175,5 +189,8 @@ __all__ = [
     "pixels",
     "read_compiled",
     "rounds_activations",
+    "selector",
+    "texts",
+    "unfit",
     "word_offsets",
 ]

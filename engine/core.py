@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -26,12 +27,13 @@ from .manager import PluginManager
 from .plan import QueryPlan
 from .probe import run_window
 from .protocols import GenerationSpec, VectorStore
+from .rulebook import RuleBook
 from .schema import IndexSchema
-from .search import run_search
+from .search import plan_search, run_search
 from .settings import Settings, load_settings
-from .types import Degraded, Product, SearchRequest, SearchResponse
-from .understanding import plan_of, understand, warm_up
-from .validation import validate_profile, validate_request, validate_text
+from .types import Degraded, Product, Query, SearchRequest, SearchResponse
+from .understanding import warm_up
+from .validation import validate_request
 from .vocabulary import ShopViews
 from .window import RankingBatch
 from .writing import Writer, WriteResult
@@ -92,6 +94,7 @@ class Engine:
             self._writer = Writer(
                 self._journal, self._text, self._image, load_images or self._local_images
             )
+            self.rules = RuleBook(settings.rules_path)
             self._stores = open_stores(settings, self.manager)
             opened.callback(self._stores.close)
             if current := self._stores.current():
@@ -138,11 +141,24 @@ class Engine:
         Raises:
             InvalidRequest: by the field that is wrong. NoIndex: nothing has been indexed.
         """
-        validate_text(text)
-        validate_profile(profile, frozenset(self.settings.profiles))
+        query = Query(text)
+        plan, degraded = self.plan(
+            SearchRequest(query, locale=locale, profile=profile, ignore=tuple(ignore))
+        )
+        return plan.public(), degraded
+
+    def plan(
+        self, request: SearchRequest, at: datetime | None = None
+    ) -> tuple[QueryPlan, list[Degraded]]:
+        """What a search would be planned to do, business rules and all, and which processors
+        failed. With a time the rules are those of then, and all say whether they apply.
+
+        Raises:
+            What :meth:`search` raises.
+        """
+        validate_request(request, frozenset(self.settings.profiles))
         with self._live() as live:
-            processors = live.pipelines[profile].query_processors
-            return understand(plan_of(text, locale, ignore), processors, live.shop.current)
+            return plan_search(request, live, self.settings.search, at)
 
     def window(
         self, request: SearchRequest, fields: Sequence[str] = (), vectors: Sequence[str] = ()
@@ -268,6 +284,7 @@ class Engine:
                 problems.append(f"encoder {kind}: {reason}")
         generation, count, trouble = "", 0, self._refusal or "nothing is indexed yet"
         with self._slot.lease() as live:
+            problems += self.rules.problems(live.store.spec.schema if live else None)
             if live is not None:
                 generation, trouble = live.generation, ""
                 try:
@@ -343,7 +360,7 @@ class Engine:
     def _swap(self, generation: str, store: VectorStore) -> threading.Event:
         """Serve ``generation`` from now on; the event is set when the old one has closed."""
         self._refusal = ""
-        shop = ShopViews(store, self._text)
+        shop = ShopViews(store, self._text, self.rules.current)
         warm_up(
             [p for line in self._pipelines.values() for p in line.query_processors], shop.current
         )

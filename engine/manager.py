@@ -38,9 +38,11 @@ BUILTINS = (
     "plugins.understand",
     "plugins.availability",
     "plugins.understood",
+    "plugins.rules",
     "plugins.variants",
     "plugins.caps",
     "plugins.diversity",
+    "plugins.cross_encoder",
     "models.cli",
 )
 KINDS = (

@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct, field
+
+HIDDEN = "it is hidden"
+"""Why a pin is lost to a rule that hides its product."""
 
 
 class Span(Struct, frozen=True, omit_defaults=True):
@@ -45,20 +49,18 @@ class PlanStep(Struct, frozen=True):
     ms: float
 
 
-class Selection(Struct, frozen=True, omit_defaults=True):
+class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Products that all of ``filters`` (the request's syntax) hold for, and those of ``ids``."""
 
     filters: dict[str, Any] = field(default_factory=dict)
     ids: tuple[str, ...] = ()
 
 
-class Boost(Struct, frozen=True, omit_defaults=True):
-    """Products as a :class:`Selection` has them, and what their score is multiplied with: above
-    1 it lifts them, below it buries them."""
+class Boost(Selection, frozen=True, forbid_unknown_fields=True):
+    """Products whose score is multiplied with ``factor``, which is above 0: above 1 it lifts
+    them, below it buries them."""
 
-    factor: float
-    filters: dict[str, Any] = field(default_factory=dict)
-    ids: tuple[str, ...] = ()
+    factor: float = 1.0
 
 
 class LostPin(Struct, frozen=True, omit_defaults=True):
@@ -71,8 +73,9 @@ class LostPin(Struct, frozen=True, omit_defaults=True):
 
 
 class AppliedRule(Struct, frozen=True, omit_defaults=True):
-    """What one rule does to this search. ``pins`` are the places it won (product id → place from
-    1), ``lost`` those it did not. ``skipped`` says why a rule does nothing."""
+    """What one rule does to this search. ``pins`` (product id → place from 1) are those that a
+    processor wants and, in the end, those that it got; ``lost`` are the others. ``skipped`` says
+    why a rule does nothing."""
 
     id: str
     pins: dict[str, int] = field(default_factory=dict)
@@ -128,6 +131,18 @@ class QueryPlan(Struct, frozen=True):
                     found[product] = place
                     taken.add(place)
         return found
+
+    def public(self) -> QueryPlan:
+        """The plan as a shopper may see it: what is hidden is not named."""
+        if not self.rules:
+            return self
+        rules = tuple(
+            msgspec.structs.replace(
+                rule, hide=(), lost=tuple(pin for pin in rule.lost if pin.why != HIDDEN)
+            )
+            for rule in self.rules
+        )
+        return msgspec.structs.replace(self, rules=rules)
 
     def boosts(self) -> Iterator[Boost]:
         """All that multiplies scores, the strongest rule's first."""

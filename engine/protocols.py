@@ -17,6 +17,7 @@ from PIL.Image import Image
 
 from .filters import Filter
 from .plan import QueryPlan
+from .rules import NO_RULES, RuleSet
 from .schema import IndexSchema
 from .types import EncoderInfo, FacetValue, Product, SortBy
 
@@ -208,7 +209,7 @@ class ShopView(Struct, frozen=True, eq=False):
     ``vocabulary`` maps each keyword field to its values and about how many products have them
     (products changed or deleted since the generation went live still count). ``prices`` is
     about how many products have a price in each currency, "" where they name none. ``locale``
-    is that of the keyword lane.
+    is that of the keyword lane. ``rules`` are the business rules in force.
     """
 
     schema: IndexSchema
@@ -216,6 +217,7 @@ class ShopView(Struct, frozen=True, eq=False):
     text_encoder: Encoder
     prices: Mapping[str, int] = field(default_factory=dict)
     locale: str = "en"
+    rules: RuleSet = NO_RULES
 
 
 class QueryProcessor(Protocol):

@@ -93,8 +93,8 @@ class ProfileSettings(_Table, frozen=True):
     """A named pipeline: component names in the order they run, and lane weights (a lane not
     named keeps its default; 0 switches it off)."""
 
-    query_processors: tuple[str, ...] = ("normalize", "understand")
-    rankers: tuple[str, ...] = ("understood", "availability")
+    query_processors: tuple[str, ...] = ("normalize", "understand", "rules")
+    rankers: tuple[str, ...] = ("understood", "availability", "rules")
     arrangers: tuple[str, ...] = ()
     weights: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
 
@@ -143,6 +143,7 @@ class Settings(_Table, frozen=True):
 
     shop: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = "shop"
     data_dir: str = "entrepot-data"
+    rules_file: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     catalogue: CatalogueSettings = CatalogueSettings()
     images: ImageSettings = ImageSettings()
@@ -160,6 +161,14 @@ class Settings(_Table, frozen=True):
     def data_path(self) -> Path:
         """The folder of the embedded store, journal and caches, absolute."""
         return Path(self.root, self.data_dir).resolve()
+
+    @property
+    def rules_path(self) -> Path:
+        """The file of business rules, absolute; in the data folder unless the settings name one,
+        for it is written over the API and settings are often mounted read-only."""
+        if self.rules_file:
+            return Path(self.root, self.rules_file).resolve()
+        return self.data_path / "rules.json"
 
 
 def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None) -> Settings:

@@ -14,7 +14,7 @@ import qdrant_edge as q
 from qdrant_edge import EdgeShard, SearchParams, UpdateOperation
 
 from engine.errors import StoreError, StoreLocked
-from engine.filters import Filter
+from engine.filters import Filter, Range, Terms
 from engine.protocols import GenerationSpec, LaneQuery, Point, Scored, Vectors
 from engine.schema import IndexSchema
 from engine.types import FacetValue, Product, SortBy
@@ -232,13 +232,22 @@ class EdgeStore:
 
 def compile_filter(filter: Filter) -> q.Filter | None:
     """Our AST in Qdrant Edge's words; ``None`` when it admits everything."""
-    must: list[Any] = []
-    must_not: list[Any] = []
-    for clause in to_clauses(filter):
-        (must_not if clause.negate else must).append(q.Filter(should=_alternatives(clause)))
+    must, must_not = _split(filter.conditions)
     if filter.exclude_ids:
         must_not.append(q.HasIdCondition({point_id(id) for id in filter.exclude_ids}))
+    for group in filter.exclude:
+        held, negated = _split(group)
+        must_not.append(q.Filter(must=held, must_not=negated))
     return q.Filter(must=must, must_not=must_not) if must or must_not else None
+
+
+def _split(conditions: Sequence[Terms | Range]) -> tuple[list[Any], list[Any]]:
+    """What must hold and what must not."""
+    must: list[Any] = []
+    must_not: list[Any] = []
+    for clause in to_clauses(conditions):
+        (must_not if clause.negate else must).append(q.Filter(should=_alternatives(clause)))
+    return must, must_not
 
 
 def _alternatives(clause: Clause) -> list[Any]:

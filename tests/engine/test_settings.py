@@ -47,7 +47,7 @@ def test_a_file(file: Path) -> None:
     assert settings.search.rrf_k == 10
     assert settings.profiles["default"].rankers == ("availability", "thrifty")
     assert settings.profiles["plain"].weights == {"image": 0.5}
-    assert settings.profiles["plain"].query_processors == ("normalize", "understand")
+    assert settings.profiles["plain"].query_processors == ("normalize", "understand", "rules")
 
 
 def test_without_a_file_everything_has_a_default(
