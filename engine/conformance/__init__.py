@@ -13,16 +13,21 @@ from typing import Any
 from msgspec import Struct
 
 from engine.schema import CORE_FIELDS, FieldKind
+from engine.window import Explains
 
 from .broken import ContractAdvice, ContractBroken
+from .explaining import ABOUT_EXPLAINING, ADVICE_OF_EXPLAINING, EXPLAINING
 from .queries import QUERY_PROCESSOR, PlanClause, a_shop, empty_shop, full_plan, planned
 from .ranking import ARRANGER, ARRANGER_ADVICE, RANKER, RANKER_ADVICE, Clause
+from .twins import answers_alike
 from .windows import LANES, SIZES, VECTOR_DIM, Method, Values, Windows, make_batch, values_of
 
 __all__ = [
+    "ADVICE_OF_EXPLAINING",
     "ARRANGER",
     "ARRANGER_ADVICE",
     "EXAMINED",
+    "EXPLAINING",
     "LANES",
     "QUERY_PROCESSOR",
     "RANKER",
@@ -37,6 +42,7 @@ __all__ = [
     "Values",
     "Windows",
     "a_shop",
+    "answers_alike",
     "empty_shop",
     "examine",
     "full_plan",
@@ -62,8 +68,8 @@ class Finding(Struct, frozen=True):
 
 
 def examine(kind: str, component: Any, values: Values | None = None) -> Iterator[Finding]:
-    """Try ``component`` on every clause of its kind (one of :data:`EXAMINED`), in order.
-    ``values`` makes the columns of its windows."""
+    """Try ``component`` on every clause of its kind (one of :data:`EXAMINED`), in order; those
+    about ``explain`` where it has it. ``values`` makes the columns of its windows."""
     if kind == "query_processors":
         for clause in QUERY_PROCESSOR:
             yield _finding(clause, partial(clause, component))
@@ -71,8 +77,12 @@ def examine(kind: str, component: Any, values: Values | None = None) -> Iterator
     contract, advice = (RANKER, RANKER_ADVICE) if kind == "rankers" else (ARRANGER, ARRANGER_ADVICE)
     windows = Windows(component, method_of(kind), values)
     for about_windows in (*contract, *advice):
+        if about_windows in ABOUT_EXPLAINING and not isinstance(component, Explains):
+            continue
         call = partial(about_windows, component, windows)
-        yield _finding(about_windows, call, advice=about_windows in advice)
+        yield (found := _finding(about_windows, call, advice=about_windows in advice))
+        if found.broken and about_windows is contract[0]:
+            return  # what declares nothing usable has no windows
 
 
 def method_of(kind: str) -> Method:
@@ -89,10 +99,11 @@ def kinds_that_work(
     kind: str, component: Any, known: Mapping[str, FieldKind]
 ) -> Mapping[str, FieldKind]:
     """``known``, and for each other attribute that a ranker or arranger requires the first kind
-    of keyword, number and boolean that it can read; none where it can read no kind."""
+    of keyword, number and boolean that it can read; keyword where it can read none."""
     found = dict(known)
-    names = [f for f in component.required_fields if f != "title" and f not in CORE_FIELDS]
-    for name in (name for name in names if name not in known):
+    declared = getattr(component, "required_fields", ())
+    told = {"title", *CORE_FIELDS, *known}
+    for name in (name for name in declared if name not in told):
         for guess in FieldKind:
             windows = Windows(component, method_of(kind), partial(_only, name, guess))
             try:
@@ -101,6 +112,7 @@ def kinds_that_work(
                 continue
             found[name] = guess
             break
+        found.setdefault(name, FieldKind.KEYWORD)
     return found
 
 

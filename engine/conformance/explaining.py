@@ -34,7 +34,9 @@ def explains_each_row_asked_for(component: Ranker | Arranger, windows: Windows) 
         _called_first(component, windows.method, batch)
         every = _reasons(component, batch, range(len(batch.ids)), what)
         if not all(np.isfinite(value) for row in every for value in numbers_of(row)):
-            raise ContractBroken(f"explain() gave a number that is not finite ({what})")
+            raise ContractBroken(
+                f"explain() gave a number that is not finite ({what})", REASON_HINT
+            )
         some = [5, 2, 0]
         if _reasons(component, batch, some, "three rows") != [every[row] for row in some]:
             hint = "rows are indices into batch.ids; answer in their order."
@@ -74,6 +76,7 @@ EXPLAINING: tuple[Callable[[Any, Windows], None], ...] = (
     explains_from_the_batch_alone,
 )
 ADVICE_OF_EXPLAINING = (numbers_add_up_to_the_change,)
+ABOUT_EXPLAINING = frozenset((*EXPLAINING, *ADVICE_OF_EXPLAINING))
 
 
 def numbers_of(reasons: Reasons) -> list[float]:

@@ -30,6 +30,7 @@ Clause = Callable[[Any, Windows], None]
 Order = npt.NDArray[np.intp]
 
 THREADS = 4
+SIZE_HINT = "A window may hold a single candidate, and a lane may have found none of it."
 NONE_HINT = "batch.columns holds None where a product has no value: replace it before you count."
 KIND_HINT = (
     "A keyword may be any text, or a list of texts; a number any finite number. If this is an "
@@ -63,7 +64,7 @@ def answers_in_every_size(component: Ranker | Arranger, windows: Windows) -> Non
     """A usable answer for windows of 1 to 200 candidates: of a ranker one finite float each, of
     an arranger distinct indices."""
     for n in SIZES:
-        _answer(component, windows, windows.plain(n), f"window of {n}")
+        _answer(component, windows, windows.plain(n), f"window of {n}", SIZE_HINT)
 
 
 def copes_with_missing_values(component: Ranker | Arranger, windows: Windows) -> None:
@@ -84,7 +85,7 @@ def copes_with_a_photo_alone(component: Ranker | Arranger, windows: Windows) -> 
     )
 
 
-def copes_with_another_rankers_scores(component: Ranker | Arranger, windows: Windows) -> None:
+def copes_with_scores_of_another_ranker(component: Ranker | Arranger, windows: Windows) -> None:
     """The same where earlier rankers left scores in no order and many of them equal."""
     hint = "Rankers see one fixed order of rows; only batch.scores changes between them."
     _answer(component, windows, windows.rescored(50), "scores of an earlier ranker", hint)
@@ -156,7 +157,7 @@ COMMON: tuple[Clause, ...] = (
     copes_with_missing_values,
     copes_with_odd_values,
     copes_with_a_photo_alone,
-    copes_with_another_rankers_scores,
+    copes_with_scores_of_another_ranker,
     leaves_the_batch_alone,
     gives_the_same_again,
     gives_the_same_from_any_thread,

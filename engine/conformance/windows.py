@@ -82,24 +82,30 @@ def read_only(array: npt.NDArray[T]) -> npt.NDArray[T]:
 
 class Windows:
     """Windows with the columns and vectors that ``component`` declares; ``values`` makes the
-    columns. ``method`` is what answers them, for a component may be both."""
+    columns, and vectors have ``dim`` numbers. ``method`` is what answers them, for a component
+    may be both a ranker and an arranger."""
 
     def __init__(
-        self, component: Ranker | Arranger, method: Method, values: Values | None = None
+        self,
+        component: Ranker | Arranger,
+        method: Method,
+        values: Values | None = None,
+        dim: int = VECTOR_DIM,
     ) -> None:
         self._component = component
+        self._dim = dim
         self._values = values or values_of({})
         self.method = method
 
     def plain(self, n: int, text: str = "red leather purse") -> RankingBatch:
         """Plausible values, some missing."""
         columns = {field: self._values(field, n) for field in self._component.required_fields}
-        return make_batch(n, columns, self._vectors(_rows(n)), text=text)
+        return make_batch(n, columns, self._vectors(_rows(n, self._dim)), text=text)
 
     def bare(self, n: int) -> RankingBatch:
         """Products that have none of what the component declares."""
         columns = {field: [None] * n for field in self._component.required_fields}
-        return make_batch(n, columns, self._vectors(np.zeros((n, VECTOR_DIM), np.float32)))
+        return make_batch(n, columns, self._vectors(np.zeros((n, self._dim), np.float32)))
 
     def odd(self, n: int) -> RankingBatch:
         """What catalogues hold beside the usual: other alphabets, long words, several values,
@@ -107,7 +113,7 @@ class Windows:
         they can, readings of fields among it."""
         columns = {f: _odd(f, self._values(f, n)) for f in self._component.required_fields}
         columns["brand"] = _odd("brand", [f"brand {i % 3}" for i in range(n)])
-        rows = np.full((n, VECTOR_DIM), VECTOR_DIM**-0.5, np.float32)
+        rows = np.full((n, self._dim), self._dim**-0.5, np.float32)
         text = "größe 42 ☃ <b>red</b>"
         read = Span(0, 5, "brand", "größe", 0.9, "brand", ODD_WORDS[:1], "boost")
         plan = QueryPlan(
@@ -147,7 +153,7 @@ def values_of(kinds: Mapping[str, FieldKind]) -> Values:
     def values(field: str, n: int) -> list[Any]:
         kind = kinds.get(field) or CORE_FIELDS.get(field, FieldKind.KEYWORD)
         if field == "category":
-            return [["A", f"A > {i % 4}"] if i % 6 else None for i in range(n)]
+            return [["A", f"A > {i % 4}"] if i % 6 < 5 else None for i in range(n)]
         if kind is FieldKind.NUMBER:
             start = 1.7e9 if field == "updated_at" else 0.0
             made: list[Any] = [start + i % 11 for i in range(n)]
@@ -155,7 +161,7 @@ def values_of(kinds: Mapping[str, FieldKind]) -> Values:
             made = [i % 3 > 0 for i in range(n)]
         else:
             made = [f"{field} {i % 5}" for i in range(n)]
-        return [v if i % 7 or field in ALWAYS else None for i, v in enumerate(made)]
+        return [v if i % 7 < 6 or field in ALWAYS else None for i, v in enumerate(made)]
 
     return values
 
@@ -166,10 +172,10 @@ SINGLE = frozenset(CORE_FIELDS) - {"category"} | {"title"}
 """What a product has one of; an attribute may have several values."""
 
 
-def _rows(n: int) -> Vectors:
-    rows = np.random.default_rng(1).standard_normal((n, VECTOR_DIM)).astype(np.float32)
+def _rows(n: int, dim: int) -> Vectors:
+    rows = np.random.default_rng(1).standard_normal((n, dim)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    rows[::5] = 0  # no photo
+    rows[4::5] = 0  # no photo
     return rows
 
 
