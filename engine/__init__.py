@@ -7,7 +7,8 @@
 """
 
 from .compiled import CompiledGraph, Profile, agreement, load_compiled, read_compiled
-from .core import Engine, GenerationStatus, Health
+from .components import ComponentStatus
+from .core import Engine
 from .errors import (
     CompiledMismatch,
     EditConflict,
@@ -35,6 +36,8 @@ from .errors import (
     UnsupportedModality,
 )
 from .filters import Filter, Range, Terms, selector
+from .generations import GenerationStatus
+from .health import Health
 from .hookspecs import API_VERSION, NoOptions, Register, hookimpl
 from .manager import PluginManager, PluginStatus
 from .manifest import (
@@ -99,6 +102,7 @@ __all__ = [
     "CatalogueSource",
     "CompiledGraph",
     "CompiledMismatch",
+    "ComponentStatus",
     "Degraded",
     "EditConflict",
     "Encoder",

@@ -104,6 +104,12 @@ class Breaker:
             if self._open_until is not None and self._failures < FAILURES_TO_OPEN:
                 self._open_until = self._clock()
 
+    def retry(self) -> None:
+        """Somebody says that it works again: the next call is the trial."""
+        with self._lock:
+            if self._open_until is not None and self._open_until != math.inf:
+                self._open_until = self._clock()
+
     def jam(self, reason: str) -> None:
         """Open for good."""
         with self._lock:

@@ -13,6 +13,7 @@ import msgspec
 
 from .filters import parse_filters
 from .guard import Guard, PluginFailed
+from .isolation import IsolatedProcessor
 from .plan import PlanStep, QueryPlan
 from .protocols import QueryProcessor, ShopView
 from .schema import IndexSchema
@@ -49,7 +50,10 @@ def warm_up(processors: Sequence[tuple[Guard, QueryProcessor]], shop: ShopView) 
     def run() -> None:
         for guard, processor in processors:
             try:
-                processor.process(QueryPlan(), shop)
+                if isinstance(processor, IsolatedProcessor):
+                    processor.warm_up(shop)
+                else:
+                    processor.process(QueryPlan(), shop)
             except Exception as error:
                 log.warning("%s does not cope with an empty query: %s", guard.name, error)
 

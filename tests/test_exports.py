@@ -19,6 +19,7 @@ PUBLIC = {
     "products and writes": ["Product", "Translation", "WriteResult"],
     "running a shop": [
         *("Settings", "load_settings", "GenerationStatus", "Health"),
+        "ComponentStatus",
         *("PluginManager", "PluginStatus"),
     ],
     "plugins": [

@@ -6,7 +6,7 @@ from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from engine.core import GenerationStatus
+from engine.generations import GenerationStatus
 from engine.manager import KINDS
 from engine.schema import CORE_FIELDS
 
