@@ -36,14 +36,18 @@ class RankingBatch(Struct, frozen=True):
 
 
 class Ranker(Protocol):
-    """Gives the window new scores. ``required_fields`` name declared fields or "title";
-    ``required_vectors`` name "text" or "image"."""
+    """Gives the window new scores. Other rankers go on from them: multiply them, or add what is
+    small beside them, and keep them above zero."""
 
     @property
-    def required_fields(self) -> Sequence[str]: ...
+    def required_fields(self) -> Sequence[str]:
+        """Declared fields, or "title", that it wants to find in ``batch.columns``."""
+        ...
 
     @property
-    def required_vectors(self) -> Sequence[str]: ...
+    def required_vectors(self) -> Sequence[str]:
+        """Of "text" and "image", what it wants to find in ``batch.vectors``."""
+        ...
 
     def rank(self, batch: RankingBatch) -> Vectors:
         """New scores, finite float32 ``[n]``, in the order of ``batch.ids``."""
@@ -54,10 +58,14 @@ class Arranger(Protocol):
     """Reorders or drops after all rankers, where rules need places, not scores."""
 
     @property
-    def required_fields(self) -> Sequence[str]: ...
+    def required_fields(self) -> Sequence[str]:
+        """Declared fields, or "title", that it wants to find in ``batch.columns``."""
+        ...
 
     @property
-    def required_vectors(self) -> Sequence[str]: ...
+    def required_vectors(self) -> Sequence[str]:
+        """Of "text" and "image", what it wants to find in ``batch.vectors``."""
+        ...
 
     def arrange(self, batch: RankingBatch) -> npt.NDArray[np.intp]:
         """Distinct indices into ``batch.ids``, in the new order; left-out ones are dropped."""
