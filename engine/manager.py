@@ -79,7 +79,7 @@ class _Registered(Struct, frozen=True):
 class PluginManager:
     """All components that are on offer, by kind and name.
 
-    With ``only``, no plugin but the one of that name is loaded.
+    With ``only``, no plugin but the first of that name is loaded.
 
     Raises:
         PluginError: a plugin is broken and ``settings.strict`` is set.
@@ -95,7 +95,7 @@ class PluginManager:
             if only in (None, name):
                 self._load(name, partial(importlib.import_module, name))
         for entry in _third_party():
-            if only in (None, entry.name):
+            if only is None or (entry.name == only and not self.statuses):
                 self._load(entry.name, entry.load, entry)
 
     @property
@@ -143,7 +143,7 @@ class PluginManager:
             return found.factory(typed)
         except EntrepotError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{name!r} cannot be built: {type(error).__name__}: {error}", field=name
             ) from error

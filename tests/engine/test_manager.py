@@ -261,6 +261,8 @@ def test_two_plugins_with_one_name(
     assert "a plugin of ark 1.0 is called 'thrifty', too, and came first" in second.error
     assert manager.names("rankers") == ["of-ark"]
     assert manager.missing == [second]
+    # A child process is told the name alone: it, too, takes the first.
+    assert PluginManager(PluginSettings(strict=True), only="thrifty").statuses == [first]
 
 
 def test_only_one_is_loaded(install: Make, monkeypatch: pytest.MonkeyPatch) -> None:
