@@ -47,7 +47,7 @@ def rank(
     batch = _batch(window, pipeline, plan, request, store)
     for guard, ranker in pipeline.rankers:
         try:
-            scores = guard.call(partial(ranker.rank, batch), score_check(len(window)))
+            scores = guard.call(partial(ranker.rank, _own(batch)), score_check(len(window)))
         except PluginFailed as error:
             ranked.degraded.append(Degraded(guard.name, str(error)))
             continue
@@ -69,7 +69,9 @@ def rank(
 def _arrange(ranked: Ranked, batch: RankingBatch, pipeline: Pipeline) -> None:
     for guard, arranger in pipeline.arrangers:
         try:
-            kept = guard.call(partial(arranger.arrange, batch), index_check(len(ranked.window)))
+            kept = guard.call(
+                partial(arranger.arrange, _own(batch)), index_check(len(ranked.window))
+            )
         except PluginFailed as error:
             ranked.degraded.append(Degraded(guard.name, str(error)))
             continue
@@ -92,7 +94,7 @@ def explain(ranked: Ranked, page: Sequence[Candidate]) -> None:
         shown = [candidate for candidate in page if candidate.id in places]
         rows = np.asarray([places[candidate.id] for candidate in shown], dtype=np.intp)
         try:
-            found = guard.call(partial(witness.explain, batch, rows), reason_check(len(rows)))
+            found = guard.call(partial(witness.explain, _own(batch), rows), reason_check(len(rows)))
         except PluginFailed as error:
             ranked.degraded.append(Degraded(guard.name, str(error)))
             continue
@@ -160,10 +162,25 @@ def _frozen(array: npt.NDArray[T]) -> npt.NDArray[T]:
     return array
 
 
+def _own(batch: RankingBatch) -> RankingBatch:
+    """The batch with lists that one plugin may spoil without the next one noticing: sort its ids,
+    say."""
+    columns = {name: list(values) for name, values in batch.columns.items()}
+    return msgspec.structs.replace(batch, ids=list(batch.ids), columns=columns)
+
+
 def _mean_rows(rows: Sequence[Vectors]) -> Vectors:
-    width = max((r.shape[1] for r in rows), default=0)
-    means = [r.mean(axis=0) if len(r) else np.zeros(width, np.float32) for r in rows]
-    return np.asarray(means, dtype=np.float32).reshape(len(rows), width)
+    """The mean of each product's rows, float32 ``[n, d]``; zero where it has none."""
+    counts = np.asarray([len(own) for own in rows])
+    stacked = np.concatenate(rows)
+    if (counts == 1).all():
+        return stacked
+    means = np.zeros((len(rows), stacked.shape[1]), dtype=np.float32)
+    held = counts > 0
+    if held.any():
+        starts = (np.cumsum(counts) - counts)[held]
+        means[held] = np.add.reduceat(stacked, starts, axis=0) / counts[held, None]
+    return means
 
 
 def _union(names: Iterable[Sequence[str]]) -> list[str]:
