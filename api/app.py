@@ -18,7 +18,7 @@ from engine.core import Engine
 from .errors import EXCEPTION_HANDLERS, AnyRequest
 from .metrics import Metrics
 from .observe import Observe
-from .routes import admin, health, page, products, search
+from .routes import admin, health, page, products, rules, search
 from .shops import Shop, Shops
 
 BODY_OVERHEAD = 1_000_000
@@ -50,6 +50,7 @@ def create_app(engines: Mapping[str, Engine]) -> Litestar:
         [
             *search.HANDLERS,
             *products.HANDLERS,
+            *rules.HANDLERS,
             *admin.HANDLERS,
             *health.HANDLERS,
             *page.page_handlers(),

@@ -123,7 +123,7 @@ class Rule(_Part, frozen=True):
 
     id: RuleId
     then: Then
-    when: When = When()
+    when: When = field(default_factory=When)
     starts: Moment | None = field(default=None, name="from")
     until: Moment | None = None
     priority: int = 0
@@ -131,6 +131,8 @@ class Rule(_Part, frozen=True):
     note: str = ""
 
     def __post_init__(self) -> None:
+        if self.id == "test":
+            raise ValueError("id: 'test' is the name of the dry run; choose another")
         if self.starts and self.until and self.until <= self.starts:
             raise ValueError("until: is not after from")
 

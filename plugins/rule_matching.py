@@ -77,9 +77,10 @@ class Matcher:
         self.unfit = unfit(rule, schema)
         when, query = rule.when, rule.when.query
         self.patterns = [
-            Pattern(kind, words_in(text))
+            Pattern(kind, words)
             for kind in ("exact", "phrase", "words")
             for text in texts(getattr(query, kind, ()))
+            if (words := words_in(text))
         ]
         self._categories = texts(when.category)
         self._locales = [_locale(locale) for locale in texts(when.locale)]
@@ -111,7 +112,7 @@ class Matcher:
         for name, wanted in self._filters.items():
             if wanted.isdisjoint(asked.selected.get(name, ())):
                 return f"its value of {name!r} is not selected"
-        if self.patterns and not any(p.found_in(w) for p in self.patterns for w in asked.words):
+        if rule.when.query and not any(p.found_in(w) for p in self.patterns for w in asked.words):
             return "the words are others"
         return ""
 
@@ -124,7 +125,7 @@ class Matchers:
         self._always: list[int] = []
         self._by_word: dict[str, list[int]] = defaultdict(list)
         for place, matcher in enumerate(self.all):
-            if not matcher.patterns:
+            if matcher.rule.when.query is None:
                 self._always.append(place)
             for first in {pattern.words[0] for pattern in matcher.patterns}:
                 self._by_word[first].append(place)
