@@ -8,7 +8,9 @@ most similar product already placed.
   vectors, over the spaces in which the placed one has a vector. Where the other lacks it, the
   mean over the window stands for it, so that products without a photo neither rise nor sink.
 - *Relevance* is the score so far, scaled to 0…1 over the window, and never above that of a
-  product placed before, so that what an earlier arranger put back stays back.
+  product placed before, so that what an earlier arranger put back stays back. Relevance by place
+  would not depend on scores, but costs four times as much nDCG for the same similarity (measured,
+  ``docs/diversity.md``).
 """
 
 from __future__ import annotations
