@@ -11,6 +11,7 @@ import msgspec
 from msgspec import structs
 from PIL.Image import Image
 
+from engine.components import ComponentStatus
 from engine.errors import InvalidFilter, InvalidRequest
 from engine.images import decode_base64, decode_image
 from engine.schema import FieldKind, IndexSchema
@@ -19,7 +20,7 @@ from engine.types import Product, Query, SearchRequest, SearchResponse, SortBy
 from indexer import Fetcher
 from indexer.photos import is_url
 
-from .schemas import Crop, ImageForm, SearchBody
+from .schemas import ComponentInfo, Crop, ImageForm, SearchBody
 
 FILTER_PREFIX = "filter."
 OPERATORS = ("gt", "gte", "lt", "lte", "not")
@@ -257,3 +258,23 @@ def _typed(text: str, kind: FieldKind | None) -> str | float | bool:
         except ValueError:
             return text
     return text
+
+
+def component_info(status: ComponentStatus) -> ComponentInfo:
+    """A component as it is shown; quantiles in milliseconds."""
+    figures = status.figures
+    return ComponentInfo(
+        kind=status.kind,
+        name=status.name,
+        plugin=status.plugin,
+        isolation=status.isolation,
+        deadline_ms=status.deadline_ms,
+        memory_mb=status.memory_mb,
+        enabled=status.enabled,
+        breaker=status.breaker,
+        reason=status.reason,
+        calls=figures.calls,
+        failures={str(cause): count for cause, count in figures.failures.items()},
+        p50_ms=figures.p50_s * 1000 if figures.calls else None,
+        p95_ms=figures.p95_s * 1000 if figures.calls else None,
+    )

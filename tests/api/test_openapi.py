@@ -23,6 +23,8 @@ PATHS = {
     "/v1/rules/test": {"post"},
     "/v1/fields": {"get"},
     "/v1/plugins": {"get"},
+    "/v1/plugins/{kind}/{name}/disable": {"post"},
+    "/v1/plugins/{kind}/{name}/enable": {"post"},
     "/v1/generations": {"get"},
     "/v1/generations/{name}": {"delete"},
     "/v1/generations/{name}/promote": {"post"},
