@@ -39,6 +39,8 @@ BUILTINS = (
     "plugins.availability",
     "plugins.understood",
     "plugins.rules",
+    "plugins.boosts",
+    "plugins.ltr",
     "plugins.variants",
     "plugins.caps",
     "plugins.diversity",
