@@ -76,8 +76,9 @@ class Report:
         self._console = Console(highlight=False, soft_wrap=True)
         self.kept = self.broken = self.advised = 0
 
-    def heading(self, title: str, origin: str) -> None:
-        self._console.print(f"[b]{escape(title)}[/b]  [dim]{escape(origin)}[/dim]")
+    def heading(self, title: str, origin: str = "") -> None:
+        shown = f"  [dim]{escape(origin)}[/dim]" if origin else ""
+        self._console.print(f"[b]{escape(title)}[/b]{shown}")
 
     def note(self, text: str) -> None:
         self._console.print(f"  [dim]– {escape(text)}[/dim]")
@@ -115,7 +116,7 @@ class Checks(NamedTuple):
         """All lines of one component."""
         kind, name, _ = component
         report = self.report
-        report.heading(f"{kind.removesuffix('s').replace('_', ' ')} {name}", "")
+        report.heading(f"{kind.removesuffix('s').replace('_', ' ')} {name}")
         self._options(component)
         if kind in ("encoders", "stores", "sources"):
             report.note("nothing more is tried here: tests inherit its class of engine.testing")

@@ -16,6 +16,7 @@ from rich.console import Console
 import engine
 from engine.errors import InvalidRequest
 from engine.manager import PluginManager
+from engine.settings import ProfileSettings
 
 TEMPLATES = Path(__file__).parent / "templates"
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -28,25 +29,24 @@ class Kind(Struct, frozen=True):
     registry: str
     title: str
     article: str
-    before: tuple[str, ...]
     option: str
     option_row: str
 
 
 KINDS = {
     "ranker": Kind(
-        *("rankers", "ranker", "A", ("understood", "availability")),
+        *("rankers", "ranker", "A"),
         "lift = 0.5",
         "| `at_most` | 20.0 | the price up to which a product is lifted |\n"
         "| `lift` | 0.5 | by how much of its score |",
     ),
     "arranger": Kind(
-        *("arrangers", "arranger", "An", ()),
+        *("arrangers", "arranger", "An"),
         "drop = true",
         "| `drop` | false | whether sold-out products are left out altogether |",
     ),
     "query-processor": Kind(
-        *("query_processors", "query processor", "A", ("normalize", "understand")),
+        *("query_processors", "query processor", "A"),
         'words = { tee = "t-shirt" }',
         '| `words` | `{tee = "t-shirt"}` | a word, and what is searched in its place |',
     ),
@@ -103,7 +103,8 @@ def check_name(name: str, kind: Kind) -> None:
 def write(name: str, kind: str, target: Path) -> list[Path]:
     """The files of the distribution, written below ``target``, which must not exist."""
     what = KINDS[kind]
-    pipeline = ", ".join(f'"{each}"' for each in (*what.before, name))
+    before = getattr(ProfileSettings(), what.registry)
+    pipeline = ", ".join(f'"{each}"' for each in (*before, name))
     values = {
         "name": name,
         "module": module_of(name),

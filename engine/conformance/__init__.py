@@ -130,4 +130,6 @@ def _finding(
         call()
     except ContractBroken as broken:
         return Finding(clause.__name__, broken, advice)
+    except Exception as error:  # of a component so odd that the clause itself stumbled
+        return Finding(clause.__name__, ContractBroken(f"{type(error).__name__}: {error}"), advice)
     return Finding(clause.__name__, None, advice)

@@ -29,7 +29,7 @@ def explains_each_row_asked_for(component: Ranker | Arranger, windows: Windows) 
     or words, whatever the products lack."""
     if not isinstance(component, Explains):
         return
-    windows_of = ((windows.plain(50), "window of 50"), (windows.bare(9), "nothing declared"))
+    windows_of = ((windows.plain(50), "window of 50"), (windows.gappy(9), "values missing"))
     for batch, what in (*windows_of, (windows.odd(20), "unusual values")):
         _called_first(component, windows.method, batch)
         every = _reasons(component, batch, range(len(batch.ids)), what)
@@ -62,7 +62,8 @@ def numbers_add_up_to_the_change(ranker: Ranker, windows: Windows) -> None:
     if not isinstance(ranker, Explains):
         return
     batch = windows.plain(50)
-    change = np.asarray(ranker.rank(batch), np.float64) - batch.scores
+    scores = called(lambda: np.asarray(ranker.rank(batch), np.float64), "rank(): window of 50")
+    change = scores - batch.scores
     found = _reasons(ranker, batch, range(50), "window of 50")
     for row, (reasons, delta) in enumerate(zip(found, change, strict=True)):
         if (numbers := numbers_of(reasons)) and not np.isclose(sum(numbers), delta, 0.02, 1e-5):

@@ -68,7 +68,8 @@ def answers_in_every_size(component: Ranker | Arranger, windows: Windows) -> Non
 
 
 def copes_with_missing_values(component: Ranker | Arranger, windows: Windows) -> None:
-    """The same where no product has any of the declared fields and vectors."""
+    """The same where some products, or all, lack the declared fields and vectors."""
+    _answer(component, windows, windows.gappy(30), "some products lack values", NONE_HINT)
     _answer(component, windows, windows.bare(9), "no product has any declared field", NONE_HINT)
 
 
@@ -181,14 +182,14 @@ def _answer(
 
 
 def _scores(ranker: Ranker, batch: RankingBatch, what: str, hint: str = "") -> Vectors:
-    found = called(lambda: ranker.rank(batch), f"rank(): {what}", hint)
-    if np.asarray(found).dtype.kind != "f":
-        raise ContractBroken(f"rank() returned no floats but {found!r:.60} ({what})", SHAPE_HINT)
+    found = called(lambda: np.asarray(ranker.rank(batch)), f"rank(): {what}", hint)
+    if found.dtype.kind != "f":
+        raise ContractBroken(f"rank() returned no floats but {found.dtype} ({what})", SHAPE_HINT)
     return np.array(accepted(score_check(len(batch.ids)), found, what, SHAPE_HINT), np.float32)
 
 
 def _order(arranger: Arranger, batch: RankingBatch, what: str, hint: str = "") -> Order:
-    found = called(lambda: arranger.arrange(batch), f"arrange(): {what}", hint)
+    found = called(lambda: np.asarray(arranger.arrange(batch)), f"arrange(): {what}", hint)
     return np.array(accepted(index_check(len(batch.ids)), found, what, ARRANGE_HINT), np.intp)
 
 

@@ -50,7 +50,7 @@ def _about_plans(shop: ShopView) -> Iterator[Question]:
 
 def _about_windows(component: Any, method: Method, values: Values | None) -> Iterator[Question]:
     windows = Windows(component, method, values)
-    for batch in (windows.plain(50), windows.odd(20), windows.bare(9)):
+    for batch in (windows.plain(50), windows.odd(20), windows.gappy(9)):
         what = f"window of {len(batch.ids)}"
         yield f"{method}(): {what}", partial(_answer, method, batch)
         if isinstance(component, Explains):

@@ -30,7 +30,7 @@ ODD_NUMBERS = (0.0, 1e-9, 0.1, 1.0, 1e6, 1e12)
 
 Method = Literal["rank", "arrange"]
 Values = Callable[[str, int], list[Any]]
-"""From a field's name and n: n values of it, ``None`` where a product has none."""
+"""From a field's name and n: n values of it."""
 
 
 def make_batch(
@@ -98,9 +98,19 @@ class Windows:
         self.method = method
 
     def plain(self, n: int, text: str = "red leather purse") -> RankingBatch:
-        """Plausible values, some missing."""
+        """Plausible values and vectors, none missing."""
         columns = {field: self._values(field, n) for field in self._component.required_fields}
         return make_batch(n, columns, self._vectors(_rows(n, self._dim)), text=text)
+
+    def gappy(self, n: int) -> RankingBatch:
+        """The same, but every third product lacks each."""
+        columns = {
+            field: [v if i % 3 or field in ALWAYS else None for i, v in enumerate(values)]
+            for field, values in self.plain(n).columns.items()
+        }
+        rows = _rows(n, self._dim)
+        rows[::3] = 0
+        return make_batch(n, columns, self._vectors(rows))
 
     def bare(self, n: int) -> RankingBatch:
         """Products that have none of what the component declares."""
@@ -153,15 +163,13 @@ def values_of(kinds: Mapping[str, FieldKind]) -> Values:
     def values(field: str, n: int) -> list[Any]:
         kind = kinds.get(field) or CORE_FIELDS.get(field, FieldKind.KEYWORD)
         if field == "category":
-            return [["A", f"A > {i % 4}"] if i % 6 < 5 else None for i in range(n)]
+            return [["A", f"A > {i % 4}"] for i in range(n)]
         if kind is FieldKind.NUMBER:
             start = 1.7e9 if field == "updated_at" else 0.0
-            made: list[Any] = [start + i % 11 for i in range(n)]
-        elif kind is FieldKind.BOOLEAN:
-            made = [i % 3 > 0 for i in range(n)]
-        else:
-            made = [f"{field} {i % 5}" for i in range(n)]
-        return [v if i % 7 < 6 or field in ALWAYS else None for i, v in enumerate(made)]
+            return [start + i % 11 for i in range(n)]
+        if kind is FieldKind.BOOLEAN:
+            return [i % 3 > 0 for i in range(n)]
+        return [f"{field} {i % 5}" for i in range(n)]
 
     return values
 
@@ -175,7 +183,6 @@ SINGLE = frozenset(CORE_FIELDS) - {"category"} | {"title"}
 def _rows(n: int, dim: int) -> Vectors:
     rows = np.random.default_rng(1).standard_normal((n, dim)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    rows[4::5] = 0  # no photo
     return rows
 
 
