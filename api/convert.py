@@ -171,6 +171,14 @@ def filter_pairs(
     return pairs
 
 
+def filter_pair(text: str) -> tuple[str, str]:
+    """A filter as the command line takes it, ``price.lte=50``."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise InvalidFilter(f"--filter {text!r}: write FIELD=VALUE", field="filters")
+    return name, value
+
+
 def parse_sort(text: str) -> SortBy | None:
     """``price`` or, descending, ``-price``."""
     text = text.strip()

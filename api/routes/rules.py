@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from litestar import Response, delete, get, post, put
@@ -10,15 +9,13 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
-from engine.core import Engine
-from engine.errors import IndexMismatch, InvalidRequest, NoIndex
+from engine.errors import InvalidRequest
 from engine.rules import Rule, unfit
-from engine.schema import IndexSchema
-from engine.types import Query, SearchRequest
 
+from .. import rules
 from ..guards import may_write, takes_json
 from ..openapi import NEEDS_KEY, problems
-from ..schemas import Rules, RuleTest, RuleTested, RuleView
+from ..schemas import Rules, RuleTest, RuleTested
 from ..shops import Shop
 
 TAGS = ["rules"]
@@ -41,15 +38,7 @@ async def list_rules(shop: NamedDependency[Shop]) -> Rules:
     """All business rules, and what is wrong with their file. Only for those who may write, for
     rules say what a shop hides."""
 
-    def read() -> Rules:
-        book, schema = shop.engine.rules, _schema(shop.engine)
-        views = [
-            RuleView(rule, rule.etag, unfit(rule, schema) if schema else "")
-            for rule in book.current().rules
-        ]
-        return Rules(views, book.problems(schema))
-
-    return await shop.workers.read(read)
+    return await shop.workers.read(rules.list_rules, shop.engine)
 
 
 @get(
@@ -85,7 +74,7 @@ async def put_rule(
     def write() -> bool:
         if data.id != rule_id:
             raise InvalidRequest(f"id: {data.id!r} is not the path's {rule_id!r}", field="id")
-        schema = _schema(shop.engine)
+        schema = rules.declared(shop.engine)
         if schema is not None and (why := unfit(data, schema)):
             raise InvalidRequest(why, field=why.partition(":")[0])
         return shop.engine.rules.put(data, _version(if_match))
@@ -121,25 +110,7 @@ async def delete_rule(
 async def test_rules(data: JSONBody[RuleTest], shop: NamedDependency[Shop]) -> RuleTested:
     """A dry run: what the rules would do to a search, at another time too; who wins, and why the
     others do nothing."""
-    at = data.at or datetime.now(UTC)
-    request = SearchRequest(
-        query=Query(data.text) if data.text is not None else None,
-        filters=data.filters,
-        sort=data.sort,
-        locale=data.locale,
-        market=data.market,
-        profile=data.profile,
-    )
-    plan, degraded = await shop.workers.read(shop.engine.plan, request, at)
-    return RuleTested(at, plan.text, plan.rules, tuple(degraded))
-
-
-def _schema(engine: Engine) -> IndexSchema | None:
-    """The declared fields, where anything is indexed."""
-    try:
-        return engine.schema
-    except (NoIndex, IndexMismatch):
-        return None
+    return await shop.workers.read(rules.try_rules, shop.engine, data)
 
 
 def _version(if_match: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner, Result
 
-from engine import Engine
-from tests.api.harness import build, make_settings, problem, serving
+from api import cli
+from api.running import Running, publish
+from engine import Engine, load_settings
+from tests.api.harness import build, make_settings, problem, serving, write_catalogue
 
 PIN = {"id": "sale", "then": {"pins": {"blue-mug": 1}}, "when": {"query": {"phrase": "shoe"}}}
 
@@ -193,3 +197,45 @@ def test_writers_at_once_lose_nothing(shop: httpx.Client) -> None:
         assert {r.status_code for r in threads.map(lambda rule: put(shop, rule), rules)} == {201}
     found = shop.get("/v1/rules").json()["rules"]
     assert sorted(r["rule"]["id"] for r in found) == sorted(r["id"] for r in rules)
+
+
+@pytest.fixture(params=["by itself", "through a running server"])
+def config(tmp_path: Path, photo_root: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Settings of a shop with three rules, one of which does not fit it."""
+    path = write_catalogue(tmp_path)
+    settings = load_settings(path)
+    build(settings, photo_root)
+    odd = {"id": "odd", "then": {"bury": [{"filters": {"colour": "red"}}]}}
+    off = {"id": "off", "enabled": False, "then": {"hide": [{"ids": ["red-mug", "red-sofa"]}]}}
+    settings.rules_path.write_text(json.dumps({"rules": [PIN, odd, off]}))
+    if request.param == "by itself":
+        yield path
+        return
+    with Engine.open(settings) as engine, serving({"test": engine}) as client:
+        publish(settings.data_path, Running(str(client.base_url), os.getpid()))
+        yield path
+
+
+def invoke(*args: object) -> Result:
+    return CliRunner().invoke(cli.main, ["rules", *map(str, args)], prog_name="entrepot")
+
+
+def test_the_command_line_lists_checks_and_tries(config: Path) -> None:
+    listed = invoke("list", "--config", config)
+    assert listed.exit_code == 0, listed.output
+    assert "pins 1" in listed.output
+    assert "not enabled" in listed.output
+    checked = invoke("check", "--config", config)
+    assert checked.exit_code == 1
+    assert "rule 'odd' does not apply: then.bury[0].filters: unknown field" in checked.stderr
+    assert "rules in force: 3, problems: 1" in checked.stdout
+    tried = invoke("test", "red shoes", "--filter", "color=red", "--config", config)
+    assert "sale: no, the words are others" in tried.stdout
+    tried = invoke("test", "shoe", "--filter", "color=red", "--config", config)
+    told = "  does not pin blue-mug to place 1: the filters of the search leave it out"
+    assert told in tried.stdout.splitlines()
+    assert "  pins blue-mug to place 1" in invoke("test", "shoe", "--config", config).stdout
+    assert "off: no, it is not enabled" in invoke("test", "--config", config).stdout
+    wrong = invoke("test", "--at", "soon", "--config", config)
+    assert wrong.exit_code == 2
+    assert "RFC3339" in wrong.stderr
