@@ -36,7 +36,10 @@ def answers_alike(kind: str, here: Any, there: Any, values: Values | None = None
     else:
         questions = _about_windows(here, "rank" if kind == "rankers" else "arrange", values)
     for what, ask in questions:
-        expected = called(partial(ask, here), what)
+        try:
+            expected = ask(here)
+        except Exception:  # it breaks another clause; here it is compared with itself
+            continue
         found = called(partial(ask, there), f"{what}, in a process of its own", HINT)
         if found != expected:
             raise ContractBroken(f"another answer in a process of its own ({what})", HINT)
