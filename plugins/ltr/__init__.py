@@ -21,4 +21,5 @@ def register_rankers(register: Register[Ranker]) -> None:
 
 @hookimpl
 def register_commands(register: Register[Any]) -> None:
-    register("ltr", lambda options: ltr)
+    # Options go by a component's name alone: those of the ranker reach its namesake, too.
+    register(NAME, lambda options: ltr, LtrOptions)
