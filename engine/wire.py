@@ -11,7 +11,7 @@ import socket
 import struct
 import time
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
 import numpy as np
@@ -26,6 +26,10 @@ MAX_ANSWER = 16 << 20
 """Bytes; a plan with many spans has some kilobytes, a window of scores four a product."""
 MAX_WORDS = 1000
 """Characters of an error message."""
+
+
+DType = Literal["|b1", "|i1", "|u1", "<i2", "<i4", "<i8", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8"]
+"""What arrays may hold, as NumPy writes it."""
 
 
 class Garbage(Exception):
@@ -70,18 +74,18 @@ class Raised(Struct, frozen=True, tag=True):
 class Numbers(Struct, frozen=True, tag=True):
     """An array of numbers or flags, C order."""
 
-    dtype: Annotated[str, Meta(pattern=r"^[<|][biuf][1248]$")]
-    shape: tuple[int, ...]
+    dtype: DType
+    shape: tuple[Annotated[int, Meta(ge=0)], ...]
     data: bytes
 
     @classmethod
     def of(cls, values: Any) -> Numbers:
         """Raises ValueError where ``values`` are not numbers."""
         array = np.asarray(values)
-        if array.dtype.kind not in "biuf":
-            raise ValueError(f"expected numbers, not {array.dtype}")
         array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        return cls(array.dtype.str, array.shape, array.tobytes())
+        if array.dtype.str not in get_args(DType):
+            raise ValueError(f"expected numbers, not {array.dtype}")
+        return cls(cast(DType, array.dtype.str), array.shape, array.tobytes())
 
     @property
     def array(self) -> npt.NDArray[Any]:
