@@ -66,7 +66,7 @@ from .protocols import (
     VectorStore,
     VectorStores,
 )
-from .rules import NO_RULES, Rule, RuleSet, texts, unfit
+from .rules import NO_RULES, Rule, RuleSet, When, texts, unfit
 from .schema import FieldKind, IndexSchema
 from .settings import Settings, load_settings
 from .tagging import TagDecoder, word_offsets
@@ -184,6 +184,7 @@ __all__ = [
     "VectorStore",
     "VectorStores",
     "Vectors",
+    "When",
     "WriteResult",
     "agreement",
     "hookimpl",

@@ -123,7 +123,7 @@ class Rule(_Part, frozen=True):
 
     id: RuleId
     then: Then
-    when: When = field(default_factory=When)
+    when: When | None = None
     starts: Moment | None = field(default=None, name="from")
     until: Moment | None = None
     priority: int = 0
@@ -165,7 +165,7 @@ def unfit(rule: Rule, schema: IndexSchema) -> str:
     """What in ``rule`` does not fit the shop's declared fields, with the remedy; or nothing."""
     try:
         where = "when"
-        parse_filters(rule.when.filters, schema)
+        parse_filters(rule.when.filters if rule.when else {}, schema)
         for name, selection in rule.then.selections():
             where = f"then.{name}"
             parse_filters(selection.filters, schema)

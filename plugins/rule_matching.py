@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from engine import IndexSchema, QueryPlan, Rule, RuleSet, texts, unfit
+from engine import IndexSchema, QueryPlan, Rule, RuleSet, When, texts, unfit
 
 from .query_tokens import fold
 
@@ -75,11 +75,11 @@ class Matcher:
     def __init__(self, rule: Rule, schema: IndexSchema) -> None:
         self.rule = rule
         self.unfit = unfit(rule, schema)
-        when, query = rule.when, rule.when.query
+        self.when = when = rule.when or When()
         self.patterns = [
             Pattern(kind, words)
             for kind in ("exact", "phrase", "words")
-            for text in texts(getattr(query, kind, ()))
+            for text in texts(getattr(when.query, kind, ()))
             if (words := words_in(text))
         ]
         self._categories = texts(when.category)
@@ -112,7 +112,7 @@ class Matcher:
         for name, wanted in self._filters.items():
             if wanted.isdisjoint(asked.selected.get(name, ())):
                 return f"its value of {name!r} is not selected"
-        if rule.when.query and not any(p.found_in(w) for p in self.patterns for w in asked.words):
+        if self.when.query and not any(p.found_in(w) for p in self.patterns for w in asked.words):
             return "the words are others"
         return ""
 
@@ -125,7 +125,7 @@ class Matchers:
         self._always: list[int] = []
         self._by_word: dict[str, list[int]] = defaultdict(list)
         for place, matcher in enumerate(self.all):
-            if matcher.rule.when.query is None:
+            if matcher.when.query is None:
                 self._always.append(place)
             for first in {pattern.words[0] for pattern in matcher.patterns}:
                 self._by_word[first].append(place)

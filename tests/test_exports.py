@@ -31,7 +31,7 @@ PUBLIC = {
         *("VectorStore", "VectorStores", "GenerationSpec", "Point", "LaneQuery", "Scored"),
         *("Filter", "Range", "Terms", "FieldKind", "IndexSchema"),
         *("CatalogueSource", "RawRecord"),
-        *("Rule", "RuleSet", "NO_RULES", "texts", "unfit", "selector"),
+        *("Rule", "When", "RuleSet", "NO_RULES", "texts", "unfit", "selector"),
         *("QueryProcessor", "ShopView", "Ranker", "Arranger", "RankingBatch"),
         *("Explains", "Reasons", "Move"),
     ],

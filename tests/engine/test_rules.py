@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -155,3 +157,14 @@ def test_all_wrong_rules_are_told_at_once() -> None:
 def test_a_rule_that_does_not_fit_the_shop_is_told(changes: Any, message: str) -> None:
     wrong = msgspec.convert(rule(**changes), Rule)
     assert unfit(wrong, SCHEMA).startswith(message.replace("\\", ""))
+
+
+def test_the_examples_of_the_documentation_work() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    read = decode_rules(example.encode())
+    assert [unfit(rule, SCHEMA) for rule in read] == ["", ""]
+    bodies = [json.loads(body) for body in re.findall(r"-d '(.*?)'", page, re.DOTALL)]
+    tried, put = bodies
+    assert msgspec.convert(put, Rule).id == "house-brand"
+    assert set(tried) == {"text", "market", "at"}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
+import tomllib
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -174,3 +177,16 @@ def test_two_of_one_name_are_refused() -> None:
             {"functions": [{"field": "x", **FUNCTIONS["log"]}, {"field": "x", **FUNCTIONS["exp"]}]},
             BoostOptions,
         )
+
+
+def test_the_examples_of_the_documentation_work() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "boosts.md").read_text(encoding="utf-8")
+    tables = [tomllib.loads(text) for text in re.findall(r"^```toml\n(.*?)^```", page, re.M | re.S)]
+    made = [
+        msgspec.convert(table["plugins"]["options"]["boosts"], BoostOptions) for table in tables
+    ]
+    assert [len(options.functions) for options in made] == [4, 1]
+    (price,) = made[1].functions
+    found = price.figures([70, 90, 80, 120, 40], NOW)
+    assert found.tolist() == pytest.approx([1, 1, 1, 0.5, 0.5])
+    assert price.weight == 0.4
