@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import compress
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -210,13 +212,11 @@ def _category_and_brand(
     paths = [_path(value) for value in batch.columns.get("category", [None] * n)]
     brands = batch.columns.get("brand", [None] * n)
     own = [path[-1] if path else None for path in paths]
-    leading = Counter(name for name, led in zip(own, best, strict=True) if led)
+    leading, count = Counter(compress(own, best)), int(best.sum())
     likely = batch.plan.categories
     leaves = [name.rpartition(" > ")[2] if name is not None else None for name in own]
     columns: dict[str, npt.ArrayLike] = {
-        "category_consensus": [
-            np.nan if name is None else leading[name] / int(best.sum()) for name in own
-        ],
+        "category_consensus": [np.nan if name is None else leading[name] / count for name in own],
         "brand_in_query": [_share_of(name, asked) for name in brands],
         "category_in_query": [_share_of(name, asked) for name in leaves],
     }
@@ -233,8 +233,12 @@ def _path(value: Any) -> Sequence[str]:
 
 
 def _share_of(words: str | None, asked: frozenset[str]) -> float:
-    own = forms(words) if words else frozenset()
+    own = _forms(words) if words else frozenset()
     return len(own & asked) / len(own) if own and asked else np.nan
+
+
+_forms = lru_cache(maxsize=65_536)(forms)
+"""Brands and categories come again and again."""
 
 
 def _shop(batch: RankingBatch, popularity: str) -> dict[str, npt.ArrayLike]:

@@ -55,14 +55,14 @@ def read_judgments(queries: Path, qrels: Path) -> list[JudgedQuery]:
 
 
 def read_events(path: Path) -> list[Impression]:
-    """JSON Lines of ``{"query", "shown", "clicked"}``; lists that nobody clicked in teach nothing
-    and are left out.
+    """JSON Lines of ``{"query", "shown", "clicked"}``. Lists that nobody clicked in count, too: what
+    was looked at and left alone.
 
     Raises:
         InvalidRequest: a line that is no impression, by number, or nothing was clicked at all.
     """
-    found = [line for line in _lines(path, Impression) if set(line.clicked) & set(line.shown)]
-    if not found:
+    found = list(_lines(path, Impression))
+    if not any(set(line.clicked) & set(line.shown) for line in found):
         raise InvalidRequest(f"{path}: no product was clicked where it was shown", field="events")
     return found
 

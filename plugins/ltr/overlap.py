@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -70,8 +71,8 @@ def consensus(titles: Titles, best: Bools) -> Vectors:
 def head_consensus(titles: Titles, best: Bools) -> Vectors:
     """The share of the ``best`` whose name ends in the same word, float32 ``[n]``."""
     heads = [int(t.words[t.head]) if len(t.words) else None for t in titles.texts]
-    leading = Counter(head for head, led in zip(heads, best, strict=True) if led)
-    shares = [np.nan if head is None else leading[head] / int(best.sum()) for head in heads]
+    leading, count = Counter(compress(heads, best)), int(best.sum())
+    shares = [np.nan if head is None else leading[head] / count for head in heads]
     return np.asarray(shares, dtype=np.float32)
 
 
