@@ -9,23 +9,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from .breaker import State
 from .errors import EntrepotError, InvalidSettings, NotFound, UnknownPlugin
 from .guard import DaemonPool, Guard
-from .isolation import MEMORY_MB, IsolatedComponent, isolate
+from .isolation import IsolatedComponent, isolate
 from .lanes import LANE_WEIGHTS
 from .live import Pipeline
-from .manager import PluginManager
-from .process_keeper import START_S
+from .manager import PROFILE_KINDS, PluginManager
+from .offers import MEMORY_MB, START_S
 from .settings import LimitSettings, ProfileSettings, Settings
 from .tally import Figures
 
 log = logging.getLogger(__name__)
-
-IN_PROFILES = ("query_processors", "rankers", "arrangers")
-"""The kinds that profiles name, in the order they run."""
 
 
 class ComponentStatus(Struct, frozen=True):
@@ -116,7 +114,7 @@ class Components:
 
     def statuses(self) -> list[ComponentStatus]:
         """In the order they run: query processors, rankers, arrangers."""
-        found = sorted(self._found.values(), key=lambda c: IN_PROFILES.index(c.kind))
+        found = sorted(self._found.values(), key=lambda c: PROFILE_KINDS.index(c.kind))
         return [component.status() for component in found]
 
     def problems(self) -> list[str]:
@@ -171,13 +169,15 @@ class Components:
                 for name in getattr(profile, kind)
                 if (component := self._found[kind, name]).enabled
             ]
-            for kind in IN_PROFILES
+            for kind in PROFILE_KINDS
         }
         return Pipeline(**chosen, weights=profile.weights)
 
     def _open(self, kind: str, name: str) -> _Component:
         plugins = self._settings.plugins
         limits = plugins.limits.get(name, LimitSettings())
+        if self._manager.is_isolated(kind, name):
+            limits = msgspec.structs.replace(limits, isolation="process")
         pool = self._pool if limits.isolation == "thread" else None
         deadline_s = (limits.deadline_ms or plugins.deadline_ms) / 1000
         guard = Guard(name, pool, deadline_s, plugins.recovery_s)
@@ -236,7 +236,7 @@ def _named(settings: Settings) -> dict[tuple[str, str], None]:
     return {
         (kind, name): None
         for profile in settings.profiles.values()
-        for kind in IN_PROFILES
+        for kind in PROFILE_KINDS
         for name in getattr(profile, kind)
     }
 

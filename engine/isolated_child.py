@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from .errors import InvalidSettings, PluginError, UnsupportedModality
-from .manager import PluginManager
+from .manager import KINDS, PluginManager
 from .plan import QueryPlan
 from .protocols import ShopView, Vectors
 from .settings import PluginSettings
@@ -31,6 +31,7 @@ from .wire import (
     Channel,
     Done,
     Numbers,
+    Offers,
     Planned,
     Raised,
     Ready,
@@ -115,7 +116,7 @@ def main() -> None:
     logging.basicConfig(level=recipe.log_level, format="%(levelname)s %(name)s: %(message)s")
     _die_with(recipe.parent)
     built = _built(recipe)
-    answer = built if isinstance(built, Refused) else _said(built.declared)
+    answer = _said(built.declared) if isinstance(built, Answers) else built
     channel.send(number, encoded(answer))
     try:
         while isinstance(built, Answers):
@@ -126,12 +127,14 @@ def main() -> None:
         pass  # the server is done with it
 
 
-def _built(recipe: Recipe) -> Answers | Refused:
-    """The component, from its plugin alone, or why not."""
+def _built(recipe: Recipe) -> Answers | Offers | Refused:
+    """The component, or what there is, from its plugin alone; or why not."""
     try:
         _limit_memory(recipe.memory_mb)
         settings = PluginSettings(strict=True)
         manager = PluginManager(settings, only=recipe.plugin)
+        if not recipe.name:
+            return Offers({kind: _options(manager, kind) for kind in KINDS})
         return Answers(manager.create(recipe.kind, recipe.name, recipe.options), recipe.name)
     except InvalidSettings as error:
         return Refused(str(error)[:MAX_WORDS], settings=True)
@@ -139,6 +142,13 @@ def _built(recipe: Recipe) -> Answers | Refused:
         return Refused(str(error)[:MAX_WORDS])
     except BaseException as error:
         return Refused(_words(error))
+
+
+def _options(manager: PluginManager, kind: str) -> dict[str, tuple[str, ...]]:
+    return {
+        name: manager.options_of(kind, name).__struct_encode_fields__
+        for name in manager.names(kind)
+    }
 
 
 def _body(answer: Callable[..., Answer], *given: Any) -> bytes:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from .guard import Failure
 from .manager import PluginManager
+from .offers import MEMORY_MB
 from .plan import QueryPlan
 from .process_keeper import LEARN_S, Keeper
 from .protocols import ShopView, Vectors
@@ -27,8 +28,6 @@ from .types import Reasons
 from .window import RankingBatch
 from .wire import Because, Garbage, Numbers, Planned, Ready, Recipe
 
-MEMORY_MB = 1024
-"""What a component may use unless its limits say otherwise."""
 PICTURE_SIDE = 224
 """Pixels: a shopper's picture is sent no larger than what image towers look at."""
 

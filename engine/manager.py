@@ -21,6 +21,7 @@ from msgspec import Struct
 from . import hookspecs
 from .errors import EntrepotError, InvalidSettings, PluginError, UnknownPlugin
 from .hookspecs import API_VERSION, NoOptions
+from .offers import offers_of
 from .settings import PluginSettings
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ KINDS = (
 )
 
 
+PROFILE_KINDS = ("query_processors", "rankers", "arrangers")
+"""What profiles name, in the order it runs; it can run in processes of its own."""
 DISABLED = "disabled in the settings"
 
 
@@ -76,6 +79,7 @@ class _Registered(Struct, frozen=True):
     factory: Callable[[Any], Any]
     options: type[Struct]
     plugin: str
+    isolated: bool = False
 
 
 class PluginManager:
@@ -99,6 +103,8 @@ class PluginManager:
         for entry in _third_party():
             if only is None or (entry.name == only and not self.statuses):
                 self._load(entry.name, entry.load, entry)
+        if only is None:
+            self._check_isolated()
 
     @property
     def missing(self) -> list[PluginStatus]:
@@ -112,6 +118,11 @@ class PluginManager:
     def plugin_of(self, kind: str, name: str) -> str:
         """The plugin module or entry point that registered a component."""
         return self._find(kind, name).plugin
+
+    def is_isolated(self, kind: str, name: str) -> bool:
+        """Whether the component can run in a process of its own alone."""
+        found = self._components[kind].get(name)
+        return found is not None and found.isolated
 
     def options_of(self, kind: str, name: str) -> type[Struct]:
         """The struct that a component's options must fit."""
@@ -170,10 +181,12 @@ class PluginManager:
         error = ""
         try:
             self._refuse_namesake(name)
-            offers = self._offers(name, load())
+            apart = name in self._settings.isolated
+            offers = self._offers_apart(name) if apart else self._offers(name, load())
         # SystemExit too: a plugin that exits on import must not take the shop down with it.
         except (Exception, SystemExit) as failure:
-            error = f"{type(failure).__name__}: {failure}"
+            ours = isinstance(failure, PluginError)
+            error = str(failure) if ours else f"{type(failure).__name__}: {failure}"
             if self._settings.strict:
                 raise PluginError(f"plugin {name!r}: {error}", field=name) from failure
             log.warning("plugin %r is left out: %s", name, error)
@@ -210,8 +223,36 @@ class PluginManager:
             self._pluggy.unregister(module)
             raise
 
+    def _offers_apart(self, name: str) -> dict[str, dict[str, _Registered]]:
+        """What one plugin registers, by what a process says that imported it."""
+
+        def refuse(options: object) -> None:
+            raise PluginError(f"plugin {name!r} is isolated: this runs in a process of its own")
+
+        offers: dict[str, dict[str, _Registered]] = {kind: {} for kind in PROFILE_KINDS}
+        for kind, components in offers_of(name).items():
+            if components and kind not in PROFILE_KINDS:
+                raise PluginError(
+                    f"it offers {kind}, which cannot run in a process of their own; take it out "
+                    "of plugins.isolated"
+                )
+            for component, fields in components.items():
+                options = msgspec.defstruct("Options", [(field, Any, None) for field in fields])
+                self._collector(kind, name, offers[kind], isolated=True)(component, refuse, options)
+        return offers
+
+    def _check_isolated(self) -> None:
+        """A misspelt name would let a plugin into the server after all."""
+        installed = [status.name for status in self.statuses]
+        for name in self._settings.isolated:
+            if name not in installed:
+                raise InvalidSettings(
+                    f"plugins.isolated: no plugin {name!r}; installed: {', '.join(installed)}",
+                    field="plugins.isolated",
+                )
+
     def _collector(
-        self, kind: str, plugin: str, into: dict[str, _Registered]
+        self, kind: str, plugin: str, into: dict[str, _Registered], isolated: bool = False
     ) -> Callable[..., None]:
         def register(
             name: str, factory: Callable[[Any], Any], options: type[Struct] = NoOptions
@@ -219,7 +260,7 @@ class PluginManager:
             taken = self._components[kind].get(name) or into.get(name)
             if taken is not None:
                 raise PluginError(f"{kind}: {name!r} is already registered by {taken.plugin!r}")
-            into[name] = _Registered(factory, options, plugin)
+            into[name] = _Registered(factory, options, plugin, isolated)
 
         return register
 

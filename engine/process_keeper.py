@@ -19,14 +19,13 @@ from typing import Any, TypeVar
 from .child_process import ChildProcess
 from .errors import EntrepotError, InvalidSettings, PluginError
 from .guard import Failure
+from .offers import START_S
 from .wire import Answer, Garbage, Ready, Recipe, Refused
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=Answer)
 
-START_S = 30.0
-"""How long a child may take to import its plugin and build its component."""
 LEARN_S = 5.0
 """How long a query processor may take over the words of another shop."""
 

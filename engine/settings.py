@@ -115,13 +115,16 @@ class PluginSettings(_Table, frozen=True):
     """Third-party loading and limits.
 
     ``strict`` stops the start at the first plugin that is broken, and at the first component that
-    cannot be built; ``disabled`` names plugins to leave out. ``deadline_ms`` bounds each call of
-    a ranker, arranger or query processor, unless its own table in ``limits`` says otherwise;
-    ``recovery_s`` is how long one that fails is left alone. ``options`` are per component name.
+    cannot be built; ``disabled`` names plugins to leave out, ``isolated`` those that the server
+    must not even import: their components run in processes of their own. ``deadline_ms`` bounds
+    each call of a ranker, arranger or query processor, unless its own table in ``limits`` says
+    otherwise; ``recovery_s`` is how long one that fails is left alone. ``options`` are per
+    component name.
     """
 
     strict: bool = False
     disabled: tuple[str, ...] = ()
+    isolated: tuple[str, ...] = ()
     deadline_ms: Annotated[float, Meta(gt=0)] = 50.0
     recovery_s: Annotated[float, Meta(ge=0)] = 30.0
     limits: dict[str, LimitSettings] = field(default_factory=dict)

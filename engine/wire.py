@@ -38,7 +38,8 @@ class Garbage(Exception):
 
 class Recipe(Struct, frozen=True):
     """What a child is to build: a component of one plugin, with the options that the settings
-    give it, in ``memory_mb`` more than a bare interpreter takes."""
+    give it, in ``memory_mb`` more than a bare interpreter takes. Without a ``name`` it only says
+    what the plugin offers."""
 
     plugin: str
     kind: str
@@ -55,6 +56,12 @@ class Ready(Struct, frozen=True, tag=True):
     required_fields: tuple[str, ...] = ()
     required_vectors: tuple[Literal["text", "image"], ...] = ()
     explains: bool = False
+
+
+class Offers(Struct, frozen=True, tag=True):
+    """What the plugin registers: kind → component → names of its options."""
+
+    components: dict[str, dict[str, tuple[str, ...]]]
 
 
 class Refused(Struct, frozen=True, tag=True):
@@ -109,7 +116,7 @@ class Done(Struct, frozen=True, tag=True):
     """Nothing to say."""
 
 
-Answer = Ready | Refused | Raised | Numbers | Planned | Because | Done
+Answer = Ready | Offers | Refused | Raised | Numbers | Planned | Because | Done
 _decoder: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -237,3 +238,59 @@ def test_what_no_profile_runs_cannot_be_switched(open_with: Open) -> None:
     engine = open_with(slow(), rankers=("availability",))
     with pytest.raises(NotFound, match="no profile runs rankers/x; they run: rankers/availability"):
         engine.disable("rankers", "x")
+
+
+def test_an_isolated_plugin_is_never_imported_by_the_server(
+    offer: Callable[..., None], open_with: Open
+) -> None:
+    offer(faulty=FAULTY)
+    plugins = slow(isolated=("faulty",), options={"sound": {"strength": 2}})
+    engine = open_with(plugins, rankers=("sound",), arrangers=("turns",))
+    assert "odd_faulty" not in sys.modules
+    assert [(s.name, s.isolation) for s in engine.components()] == [
+        ("sound", "process"),
+        ("turns", "process"),
+    ]
+    (status,) = [s for s in engine.manager.statuses if s.name == "faulty"]
+    assert (status.error, status.distribution) == ("", "odd 1.0")
+    assert "turns" in status.provides["arrangers"]
+    answer = search(engine, "default")
+    assert answer.degraded == ()
+    assert ids(answer.hits) == ids(search_without(engine))[::-1]
+    with pytest.raises(PluginError, match="plugin 'faulty' is isolated"):
+        engine.manager.create("rankers", "sound")
+    assert "odd_faulty" not in sys.modules
+
+
+def search_without(engine: Engine) -> Any:
+    engine.disable("arrangers", "turns")
+    return search(engine, "default").hits
+
+
+def test_its_wrong_option_stops_the_start(offer: Callable[..., None], open_with: Open) -> None:
+    offer(faulty=FAULTY)
+    plugins = slow(isolated=("faulty",), options={"sound": {"strong": 2}})
+    with pytest.raises(InvalidSettings, match="no option 'strong'; it knows: strength"):
+        open_with(plugins, rankers=("sound",))
+
+
+def test_a_misspelt_isolated_plugin_stops_the_start(offer: Callable[..., None]) -> None:
+    offer(faulty=FAULTY)
+    with pytest.raises(InvalidSettings, match=r"plugins\.isolated: no plugin 'fauty'; installed"):
+        PluginManager(slow(isolated=("fauty",)))
+
+
+def test_what_cannot_be_isolated_is_left_out(offer: Callable[..., None]) -> None:
+    source = """
+from engine import hookimpl
+
+@hookimpl
+def register_sources(register):
+    register("odd-source", lambda options: None)
+"""
+    offer(source=source)
+    manager = PluginManager(slow(isolated=("source",)))
+    (status,) = manager.missing
+    assert "it offers sources, which cannot run in a process" in status.error
+    assert "odd-source" not in manager.names("sources")
+    assert "odd-source" in PluginManager(slow()).names("sources")

@@ -92,6 +92,9 @@ TABLE = {
     ),
     "raises on import": Row("of-broken", both("plugin 'broken' was left out: ZeroDivisionError")),
     "exits on import": Row("of-exiting", both("plugin 'exiting' was left out: SystemExit: 4")),
+    "ends the interpreter on import": Row(
+        "of-dying", apart("plugin 'dying' was left out: its process exited with")
+    ),
     "incompatible API": Row("of-future", both("made for plugin API 7 to 9, this is 1")),
 }
 CASES = [(mode, name) for mode in ("thread", "process") for name in TABLE]
@@ -108,6 +111,7 @@ MODULES = {
     "faulty": FAULTY,
     "broken": "1 / 0",
     "exiting": "import sys\nsys.exit(4)",
+    "dying": "import os, sys\n'engine.isolated_child' in sys.orig_argv and os._exit(5)",
     "future": "ENTREPOT_API = (7, 9)\n" + REGISTERS.format(name="of-future"),
 }
 
@@ -126,6 +130,7 @@ def shop_settings(folder: Path, mode: Mode) -> Settings:
     plugins = PluginSettings(
         deadline_ms=60_000,
         recovery_s=3600,
+        isolated=("broken", "dying") if mode == "process" else (),
         limits={
             row.component: LimitSettings(
                 deadline_ms=row.deadline_ms,
@@ -280,5 +285,5 @@ def test_two_of_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder
         assert answer.hits[0].explain is not None
         assert answer.hits[0].explain.rankers["thrifty"] > 0
         problems = "\n".join(engine.health().problems)
-        assert "plugin thrifty: PluginError: a plugin of ark 1.0 is called 'thrifty'" in problems
-        assert "plugin z-last: PluginError: rankers: 'thrifty' is already registered" in problems
+        assert "plugin thrifty: a plugin of ark 1.0 is called 'thrifty'" in problems
+        assert "plugin z-last: rankers: 'thrifty' is already registered" in problems
