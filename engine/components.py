@@ -204,7 +204,14 @@ class Components:
             memory_mb=limits.memory_mb,
             options=options,
         )
-        part.keeper.when_ready(lambda _: guard.breaker.came_back())
+        recovery_s = self._settings.plugins.recovery_s
+
+        def back(_: object) -> None:
+            # Its calls succeed now and then, but starting a process for each costs too much.
+            if not part.keeper.lost_often(recovery_s):
+                guard.breaker.came_back()
+
+        part.keeper.when_ready(back)
         part.keeper.start()
         return part
 

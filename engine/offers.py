@@ -20,7 +20,10 @@ MEMORY_MB = 1024
 def offers_of(plugin: str) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
     """Kind → component → names of its options. Raises PluginError."""
     level = logging.getLogger().getEffectiveLevel()
-    child = ChildProcess(Recipe(plugin, "", "", {}, MEMORY_MB, os.getpid(), level))
+    try:
+        child = ChildProcess(Recipe(plugin, "", "", {}, MEMORY_MB, os.getpid(), level))
+    except OSError as error:
+        raise PluginError(f"its process cannot be started: {error}") from error
     try:
         answer = child.greet(START_S)
     except Failure as failure:

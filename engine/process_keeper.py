@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from .breaker import FAILURES_TO_OPEN
 from .child_process import ChildProcess
 from .errors import EntrepotError, InvalidSettings, PluginError
 from .guard import Failure
@@ -39,6 +42,7 @@ class Keeper:
         """Why the last child could not be started."""
         self.settled = threading.Event()
         """Set once the first child is ready, or could not be started."""
+        self._losses: deque[float] = deque(maxlen=FAILURES_TO_OPEN)
         self._recipe = recipe
         self._deadline_s = deadline_s
         self._turn = threading.Lock()
@@ -69,6 +73,11 @@ class Keeper:
         """The child's, while one is ready."""
         child = self._child
         return child.pid if child is not None else None
+
+    def lost_often(self, within_s: float) -> bool:
+        """Whether the last :data:`FAILURES_TO_OPEN` children were lost in so many seconds."""
+        full = len(self._losses) == FAILURES_TO_OPEN
+        return full and time.monotonic() - self._losses[0] < within_s
 
     def ask(self, expected: type[T], question: str, *given: Any) -> T:
         """The child's answer within the deadline.
@@ -144,6 +153,7 @@ class Keeper:
 
     def _lose(self, child: ChildProcess, why: str) -> None:
         child.kill()
+        self._losses.append(time.monotonic())
         with self._changing:
             self._child, self._starting = None, True
         log.warning("%s: %s", self._recipe.name, why)
@@ -192,7 +202,10 @@ class Keeper:
         with self._changing:
             if self._closed:
                 return None
-            child = self._newest = ChildProcess(self._recipe)
+            try:
+                child = self._newest = ChildProcess(self._recipe)
+            except OSError as error:  # no memory, too many processes
+                raise self._unstarted(error) from error
         try:
             answer = child.greet(START_S)
             if isinstance(answer, Refused):
@@ -209,9 +222,12 @@ class Keeper:
         except BaseException as error:
             child.reap()
             if isinstance(error, Failure):
-                name = self._recipe.name
-                raise PluginError(f"{name!r} cannot be started: {error}", field=name) from error
+                raise self._unstarted(error) from error
             raise
+
+    def _unstarted(self, error: Exception) -> PluginError:
+        name = self._recipe.name
+        return PluginError(f"{name!r} cannot be started: {error}", field=name)
 
     def _learn(self) -> None:
         with self._turn:

@@ -75,6 +75,17 @@ def _flood(given: Any) -> Any:
     time.sleep(60)
 
 
+_calls: list[None] = []
+
+
+def _every_second(batch: Any) -> Any:
+    """Ends its process with every second call; a new process begins to count anew."""
+    _calls.append(None)
+    if len(_calls) == 2:
+        os._exit(7)
+    return batch.scores
+
+
 def _reorder(batch: Any) -> Any:
     batch.ids.reverse()
     for column in batch.columns.values():
@@ -103,6 +114,7 @@ RANKERS: dict[str, Callable[[Any], Any]] = {
     "regex": _regex,
     "allocates": _allocate,
     "dies": lambda batch: os._exit(7),
+    "dies-second": _every_second,
     "segfaults": _segfault,
     "garbage": _garbage,
     "floods": _flood,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from engine import Engine, InvalidSettings, NotFound, PluginError, PluginManager, UnknownPlugin
+from engine.breaker import FAILURES_TO_OPEN
 from engine.settings import LimitSettings, PluginSettings, ProfileSettings, Settings, load_settings
 
 from .installed import FAULTY, install
@@ -294,3 +296,25 @@ def register_sources(register):
     assert "it offers sources, which cannot run in a process" in status.error
     assert "odd-source" not in manager.names("sources")
     assert "odd-source" in PluginManager(slow()).names("sources")
+
+
+def test_processes_are_not_started_over_and_over(
+    offer: Callable[..., None], open_with: Open
+) -> None:
+    """Calls that succeed in between do not hide that a process is lost each time."""
+    offer(faulty=FAULTY)
+    limits = {"dies-second": LimitSettings(isolation="process")}
+    engine = open_with(slow(recovery_s=3600.0, limits=limits), rankers=("dies-second",))
+    ready = threading.Semaphore(0)
+    keeper = engine._components._found["rankers", "dies-second"].part.keeper
+    keeper.when_ready(lambda _: ready.release())
+    for _ in range(FAILURES_TO_OPEN):
+        assert search(engine, "default").degraded == ()
+        (lost,) = search(engine, "default").degraded
+        assert lost.reason == "its process exited with status 7"
+        assert ready.acquire(timeout=60)
+    (left_alone,) = search(engine, "default").degraded
+    assert left_alone.reason.startswith("switched off for now: its process exited")
+    assert keeper.pid is not None
+    engine.enable("rankers", "dies-second")
+    assert search(engine, "default").degraded == ()
