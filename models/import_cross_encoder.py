@@ -34,7 +34,7 @@ from .hugging_face import (
     provenance,
 )
 from .new_folder import new_folder
-from .pair_parity import PAIRS, Gap, gaps, served_pairs
+from .pair_parity import PAIRS, Gap, gaps, relevances
 from .served import PAIR_FILE, PAIR_TOKENIZER_FILE, PairPart, write_served
 from .tokenizer_files import encoder_tokenizer
 
@@ -88,7 +88,7 @@ def import_cross_encoder(source: str, out: Path, options: PairOptions) -> list[G
             pair=model.part,
         )
         expected = [model.relevance(query, text) for query, text in PAIRS]
-        found = gaps(expected, served_pairs(partial))
+        found = gaps(expected, relevances(partial))
         if worse := [str(gap) for gap in found if not gap.kept]:
             raise InvalidModel(
                 f"{source}: not written, for what is served is not what torch gives: "

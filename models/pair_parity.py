@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from engine import Vectors
 
-from .evaluation import plugins
+from .evaluation import served_pairs
 from .parity import verdict
 
 EXACT = 1e-3
@@ -55,15 +55,14 @@ class Gap(Struct, frozen=True):
         return f"{self.what:44} {figures}{verdict(self.kept)}"
 
 
-def served_pairs(folder: Path) -> tuple[Vectors, Vectors]:
+def relevances(folder: Path) -> tuple[Vectors, Vectors]:
     """The relevances of :data:`PAIRS` as ranker ``cross-encoder`` reads them: one by one, and all
     in a batch (those of one query; the others are shown beside it).
 
     Raises:
         InvalidModel: the folder is damaged, or has no pair tower.
     """
-    options = {"model": str(folder.resolve()), "max_tokens": 512}
-    reader = plugins().create("rankers", "cross-encoder", options).reader
+    reader = served_pairs(folder)
     alone = [reader.read(query, [text])[0] for query, text in PAIRS]
     texts = [text for _, text in PAIRS]
     batch = [reader.read(query, texts)[i] for i, (query, _) in enumerate(PAIRS)]
@@ -78,7 +77,7 @@ def gaps(expected: Sequence[float], served: tuple[Vectors, Vectors]) -> list[Gap
 
 def report(folder: Path, reference: Path) -> Iterator[Gap]:
     """A served folder against the one it was made from, and alone against in a batch."""
-    (expected, _), (alone, batch) = served_pairs(reference), served_pairs(folder)
+    (expected, _), (alone, batch) = relevances(reference), relevances(folder)
     yield gap("pairs: against the reference", expected, alone, most=1.0, least=ORDER)
     yield gap("pairs: alone against in a batch", alone, batch)
 

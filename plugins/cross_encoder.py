@@ -167,7 +167,7 @@ def _of_words_alone(batch: RankingBatch) -> bool:
 
 def _text(values: Sequence[tuple[str, Any]]) -> str:
     """What the model is shown of a product; of a category, which is a path, the last."""
-    parts: list[str] = []
+    parts: list[Any] = []
     for field, value in values:
         several: list[Any] = value if isinstance(value, list) else [value]
         parts += several[-1:] if field == "category" else several

@@ -18,6 +18,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from engine import InvalidModel, PluginManager
 from engine.manifest import load_manifest
+from models.bench import speeds
 from models.check import report
 from models.cli import models as commands
 from models.compile import compile_served
@@ -110,6 +111,12 @@ def test_a_variant_keeps_the_order(
     lines = list(report(tmp_path / precision, out, None, None))
     assert [line.kept for line in lines] == [True, True], [str(line) for line in lines]
     assert lines[0].error > 0, "another graph"
+
+
+def test_its_speed_can_be_measured(made: Callable[[str], tuple[Path, Path]]) -> None:
+    found = speeds(made("wide")[1], threads=1)
+    assert found["20 products p95 ms"] >= found["20 products p50 ms"] > 0
+    assert not any(name.startswith(("query", "photo", "reading")) for name in found)
 
 
 def test_the_command(made: Callable[[str], tuple[Path, Path]], tmp_path: Path) -> None:

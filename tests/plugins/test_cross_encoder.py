@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from engine import (
     PluginManager,
     Query,
     RankingBatch,
+    Settings,
     Vectors,
 )
 from engine.manifest import FILE_NAME, load_manifest, save_manifest
@@ -214,3 +217,17 @@ def test_wrong_options(options: dict[str, object]) -> None:
 def test_the_model_must_be_named() -> None:
     with pytest.raises(InvalidSettings, match="model"):
         MANAGER.create("rankers", "cross-encoder", {})
+
+
+def test_the_documented_settings_are_settings(root: Path) -> None:
+    text = (root / "docs" / "cross-encoder.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    settings = msgspec.convert(tomllib.loads(block), Settings)
+    assert "cross-encoder" in settings.profiles["default"].rankers
+    options = dict(settings.plugins.options["cross-encoder"])
+    assert make(**options | {"model": str(MODEL)}).required_fields == ("title", "brand")
+    defaults = msgspec.convert({"model": "x"}, MANAGER.options_of("rankers", "cross-encoder"))
+    rows = re.findall(r"^\| `(top|max_tokens|threads)` \| (\d+) \|", text, re.MULTILINE)
+    assert {name: int(value) for name, value in rows} == {
+        name: getattr(defaults, name) for name in ("top", "max_tokens", "threads")
+    }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,7 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import Explains, InvalidSettings, PluginManager, RankingBatch, Vectors
+from engine import (
+    Explains,
+    InvalidSettings,
+    PluginManager,
+    RankingBatch,
+    Settings,
+    Vectors,
+)
 from engine.testing.arranger_contract import ArrangerContract
 from engine.testing.ranker_contract import make_batch
 
@@ -177,3 +187,20 @@ def test_it_says_nothing_of_what_it_did_not_weigh() -> None:
 def test_wrong_options(options: dict[str, object]) -> None:
     with pytest.raises(InvalidSettings, match="mmr"):
         PluginManager().create("arrangers", "mmr", options)
+
+
+def test_the_documented_settings_are_settings(root: Path) -> None:
+    text = (root / "docs" / "diversity.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    settings = msgspec.convert(tomllib.loads("\n".join(blocks)), Settings)
+    manager = PluginManager(settings.plugins)
+    names = settings.profiles["default"].arrangers
+    assert sorted(names) == ["caps", "mmr", "variants"]
+    for name in names:
+        manager.create("arrangers", name)
+    options = msgspec.structs.asdict(msgspec.convert({}, manager.options_of("arrangers", "mmr")))
+    rows = re.findall(r"^\| `(lambda|depth)` \| ([\d.]+) \|", text, re.MULTILINE)
+    assert {name: float(value) for name, value in rows} == {
+        "lambda": options["trade_off"],
+        "depth": options["depth"],
+    }
