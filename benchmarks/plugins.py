@@ -34,13 +34,14 @@ from engine.ranking import rank, score_check
 from engine.window import Ranker
 
 N, RANKERS, DIM = 200, 4, 384
+NO_ROWS = np.zeros((0, 1), np.float32)
 GENEROUS_S = 60.0
 LANES = ("text", "image", "bm25")
 PLUGIN = """
 from engine import hookimpl
 
 class Nothing:
-    required_fields = required_vectors = ()
+    required_fields, required_vectors = {needs}
     def rank(self, batch):
         return batch.scores
 
@@ -49,11 +50,19 @@ def register_rankers(register):
     for i in range({rankers}):
         register(f"nothing-{{i}}", lambda options: Nothing())
 """
+NEEDS = ("price", "color", "title"), ("text",)
+"""What the rankers declare; it is there in the heavy window alone."""
 Work = Callable[[], object]
 
 
 class NoStore:
-    """The rankers ask for no columns and no vectors."""
+    """Knows no values and has no vectors."""
+
+    def columns(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, list[Any]]:
+        return {}
+
+    def vectors(self, ids: Sequence[str], using: str) -> list[Any]:
+        return [NO_ROWS] * len(ids)
 
 
 def window() -> list[Candidate]:
@@ -95,7 +104,7 @@ def install(folder: Path) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: nothing\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[entrepot.plugins]\nnothing = nothing_ranker\n")
-    (folder / "nothing_ranker.py").write_text(PLUGIN.format(rankers=RANKERS))
+    (folder / "nothing_ranker.py").write_text(PLUGIN.format(rankers=RANKERS, needs=NEEDS))
     sys.path.insert(0, str(folder))
 
 

@@ -55,14 +55,14 @@ class IsolatedComponent:
         return self.keeper.declared.required_vectors
 
     def _numbers(self, question: str, batch: RankingBatch) -> npt.NDArray[Any]:
-        answer = self.keeper.ask(Numbers, question, _light(batch))
+        answer = self.keeper.ask(Numbers, question, _sent(batch, self.keeper.declared))
         try:
             return answer.array
         except ValueError as error:
             raise self.keeper.lose(Garbage(str(error))) from error
 
     def _explain(self, batch: RankingBatch, rows: npt.NDArray[np.intp]) -> list[Reasons]:
-        return self.keeper.ask(Because, "explain", _light(batch), rows).rows
+        return self.keeper.ask(Because, "explain", _sent(batch, self.keeper.declared), rows).rows
 
 
 class IsolatedRanker(IsolatedComponent):
@@ -164,13 +164,18 @@ def isolated(
         component.keeper.close()
 
 
-def _light(batch: RankingBatch) -> RankingBatch:
-    """The batch with the shopper's picture scaled down."""
+def _sent(batch: RankingBatch, declared: Ready) -> RankingBatch:
+    """The batch with what its component declared and no other plugin's columns and vectors, and
+    with the shopper's picture scaled down."""
+    fields = {*declared.required_fields, *batch.plan.fields}
+    columns = {name: values for name, values in batch.columns.items() if name in fields}
+    spaces = set(declared.required_vectors)
+    vectors = {using: rows for using, rows in batch.vectors.items() if using in spaces}
+    replace = msgspec.structs.replace
+    batch = replace(batch, columns=columns, vectors=vectors)
     query = batch.request.query
     if query is None or query.image is None or max(query.image.size) <= PICTURE_SIDE:
         return batch
     small = query.image.copy()
     small.thumbnail((PICTURE_SIDE, PICTURE_SIDE), reducing_gap=2.0)
-    replace = msgspec.structs.replace
-    request = replace(batch.request, query=replace(query, image=small))
-    return replace(batch, request=request)
+    return replace(batch, request=replace(batch.request, query=replace(query, image=small)))

@@ -30,6 +30,7 @@ from engine import (
     RankingBatch,
     SearchRequest,
     ShopView,
+    Span,
     UnknownPlugin,
 )
 from engine.guard import Failure
@@ -61,6 +62,7 @@ class Tells:
         told = {
             "size": lambda: max(image.size) if image else 0,
             "sum": lambda: batch.vectors["text"].sum(),
+            "more": lambda: len(batch.vectors) * 10 + len(batch.columns),
             "calls": self.count,
             "environment": lambda: any(name.startswith("ENTREPOT_") for name in os.environ),
             "loaded": lambda: "echo_unwanted" in sys.modules,
@@ -101,7 +103,7 @@ class Odd:
 
 @hookimpl
 def register_rankers(register):
-    for what in ("size", "sum", "calls", "environment", "loaded", "writes", "spins-aloud"):
+    for what in ("size", "sum", "calls", "environment", "loaded", "more", "writes", "spins-aloud"):
         register(what, lambda options, what=what: Tells(what.removesuffix("-aloud")))
     register("odd", lambda options: Odd())
 
@@ -174,6 +176,17 @@ def test_an_arranger_answers_as_it_would_here(manager: PluginManager) -> None:
 def test_vectors_reach_it(manager: PluginManager) -> None:
     with run(manager, "rankers", "sum") as ranker:
         assert ranker.rank(batch()).tolist() == [12.0] * 4
+
+
+def test_what_others_declared_stays_here(manager: PluginManager) -> None:
+    """But not the fields that the plan speaks of."""
+    given = batch(2)
+    given.columns["color"] = given.columns["size"] = ["red", None]
+    plan = QueryPlan(spans=(Span(0, 3, "color", "red", field="color"),))
+    with run(manager, "rankers", "more") as ranker:
+        assert ranker.rank(given).tolist() == [11, 11]
+        planned = msgspec.structs.replace(given, plan=plan)
+        assert ranker.rank(planned).tolist() == [12, 12]
 
 
 def test_what_is_given_cannot_be_written_to_there_either(manager: PluginManager) -> None:
