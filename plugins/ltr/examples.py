@@ -12,11 +12,12 @@ from msgspec import Struct
 from engine import Engine, InvalidRequest, Query, SearchRequest, Settings, Vectors
 
 from . import features
-from .feature_log import read_line
+from .feature_log import Line, read_line
 from .judgments import JudgedQuery, normal
 from .measures import Floats, ndcg
 
 _SCORE = features.NAMES.index("score")
+_PATIENCE_MS = 60_000.0
 
 
 class Example(Struct, frozen=True, eq=False):
@@ -55,24 +56,32 @@ def logged(path: Path, queries: Iterable[JudgedQuery]) -> Iterator[Example]:
     Raises:
         InvalidRequest: a line that is no such log, by number, or of other features.
     """
-    found: dict[str, int] = {}
-    lines = path.read_bytes().splitlines()
-    for number, text in enumerate(lines, 1):
-        try:
-            line, _ = read_line(text)
-        except msgspec.DecodeError as error:
-            raise InvalidRequest(f"{path}:{number}: {error}", field="features") from error
-        if line.features_version != features.VERSION:
-            raise InvalidRequest(
-                f"{path}:{number}: features of version {line.features_version}, here "
-                f"{features.VERSION}: begin a new log",
-                field="features",
-            )
-        found[normal(line.query)] = number - 1
-    for query in queries:
-        if (at := found.get(normal(query.text))) is not None:
-            line, values = read_line(lines[at])
+    wanted = {normal(query.text): query for query in queries}
+    latest: dict[str, bytes] = {}
+    with path.open("rb") as file:
+        for number, text in enumerate(file, 1):
+            key = normal(_checked(text, f"{path}:{number}").query)
+            if key in wanted:
+                latest[key] = text
+    for key, query in wanted.items():
+        if key in latest:
+            line, values = read_line(latest[key])
             yield example(query, line.ids, values)
+
+
+def _checked(text: bytes, where: str) -> Line:
+    try:
+        line, values = read_line(text)
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(f"{where}: {error}", field="features") from error
+    here = features.VERSION, (len(line.ids), len(features.NAMES))
+    if (line.features_version, values.shape) != here:
+        raise InvalidRequest(
+            f"{where}: features of version {line.features_version}, shape {values.shape}; here "
+            f"version {here[0]}, shape {here[1]}: begin a new log",
+            field="features",
+        )
+    return line
 
 
 def score(example: Example, scores: Floats, *, condensed: bool, cut: int | None = None) -> float:
@@ -98,4 +107,6 @@ def before_the_ranker(settings: Settings, name: str, profile: str) -> Settings:
     chosen = settings.profiles[profile]
     kept = chosen.rankers[: chosen.rankers.index(name)] if name in chosen.rankers else ()
     shortened = msgspec.structs.replace(chosen, rankers=kept, arrangers=())
-    return msgspec.structs.replace(settings, profiles={profile: shortened})
+    # Nobody waits: a plugin that is late for once must not be missing from what is learned.
+    plugins = msgspec.structs.replace(settings.plugins, deadline_ms=_PATIENCE_MS)
+    return msgspec.structs.replace(settings, profiles={profile: shortened}, plugins=plugins)

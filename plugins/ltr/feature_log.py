@@ -71,4 +71,7 @@ class FeatureLog:
 def read_line(line: bytes) -> tuple[Line, Vectors]:
     """A line and its features, float32 ``[n, features]``; raises msgspec.DecodeError."""
     found = msgspec.json.decode(line, type=Line)
-    return found, np.asarray(found.rows, dtype=np.float32)
+    width = len(found.rows[0]) if found.rows else 0
+    if any(len(row) != width for row in found.rows):
+        raise msgspec.ValidationError("rows of several lengths")
+    return found, np.asarray(found.rows, dtype=np.float32).reshape(len(found.rows), width)

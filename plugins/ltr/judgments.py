@@ -55,8 +55,8 @@ def read_judgments(queries: Path, qrels: Path) -> list[JudgedQuery]:
 
 
 def read_events(path: Path) -> list[Impression]:
-    """JSON Lines of ``{"query", "shown", "clicked"}``. Lists that nobody clicked in count, too: what
-    was looked at and left alone.
+    """JSON Lines of ``{"query", "shown", "clicked"}``. Lists that nobody clicked in count, too:
+    they were looked at.
 
     Raises:
         InvalidRequest: a line that is no impression, by number, or nothing was clicked at all.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine import InvalidRequest
 from plugins.ltr import booster, clicks, features, judgments, training
-from plugins.ltr.examples import Example, score
+from plugins.ltr.examples import Example, logged, score
 from plugins.ltr.judgments import Impression
 from plugins.ltr.measures import dcg, interval, ndcg
 from plugins.ltr.training import Recipe
@@ -230,6 +230,31 @@ def test_wrong_judgments_are_named_by_line(
 def test_wrong_events_are_named_by_line(tmp_path: Path, events: str, complaint: str) -> None:
     with pytest.raises(InvalidRequest, match=complaint):
         judgments.read_events(write(tmp_path / "e", events))
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"features_version": 0}, r"log:2: features of version 0.*begin a new log"),
+        ({"rows": [[1.0, 2.0]]}, r"log:2: .*shape \(1, 2\)"),
+        ({"rows": [[1.0], [1.0, 2.0]]}, "log:2: rows of several lengths"),
+        ({"rows": "x"}, "log:2"),
+    ],
+)
+def test_a_log_of_other_features_is_refused(
+    tmp_path: Path, changes: dict[str, object], complaint: str
+) -> None:
+    row = [None] * len(features.NAMES)
+    line = {
+        **{"at": "", "model": "v1", "features_version": features.VERSION, "query": "Red shoe"},
+        **{"locale": None, "ids": ["a"], "rows": [row]},
+    }
+    lines = [msgspec.json.encode(found).decode() for found in (line, {**line, **changes})]
+    asked = [judgments.JudgedQuery("1", "red  shoe", {"a": 1.0})]
+    (found,) = logged(write(tmp_path / "log", lines[0] + "\n"), asked)
+    assert (found.gains.tolist(), found.values.shape) == ([1.0], (1, len(features.NAMES)))
+    with pytest.raises(InvalidRequest, match=complaint):
+        list(logged(write(tmp_path / "log", "\n".join(lines)), asked))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
