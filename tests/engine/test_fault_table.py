@@ -9,6 +9,7 @@ killed and another one started.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -267,6 +268,19 @@ def test_a_wrong_option_stops_the_start(installed: None, folder: Path, mode: Mod
     )
     with pytest.raises(InvalidSettings, match="no option 'strenght'; it knows: strength"):
         Engine(settings, PluginManager(settings.plugins))
+
+
+def test_the_table_is_in_the_documentation() -> None:
+    """Row by row, with those that have tests of their own."""
+    page = Path(__file__).parents[2] / "docs" / "plugin-isolation.md"
+    section = page.read_text(encoding="utf-8").split("\n## Fault table\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|", section, re.MULTILINE)[1:]
+    own = {"reordered ids", "wrong option", "two plugins, or two components, with one name"}
+    assert {name for name, _ in rows} - {"---"} == {*TABLE, *own}
+    for name, thread in rows:
+        if name in TABLE:
+            applies = "thread" in TABLE[name].reason
+            assert applies == (thread not in ("not protected", "cannot be")), name
 
 
 def test_two_of_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
