@@ -315,6 +315,7 @@ def test_a_processors_filter_counts_and_the_requests_wins(shop: Engine) -> None:
 
 def test_a_processor_cannot_change_what_was_typed(shop: Engine) -> None:
     plan = search(shop, Query(text="shoe"), profile="lie").plan
+    assert (plan.market, plan.selected, plan.at) == (None, {}, None)
     assert plan.original == "shoe"
 
 

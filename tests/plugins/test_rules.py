@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -123,6 +123,16 @@ def test_a_rule_that_is_not_enabled_does_nothing() -> None:
     assert not matches(off)
     plan = ApplyRules().process(QueryPlan(at=datetime.now(UTC)), shop_with(off))
     assert plan.rules == (AppliedRule("r", skipped="it is not enabled"),)
+
+
+def test_a_rule_holds_from_its_first_moment_to_just_before_its_last() -> None:
+    first, last = datetime(2027, 3, 1, tzinfo=UTC), datetime(2027, 4, 1, tzinfo=UTC)
+    spring = msgspec.structs.replace(rule(), starts=first, until=last)
+    moment = timedelta(microseconds=1)
+    times = {first - moment: False, first: True, last - moment: True, last: False}
+    for at, wanted in times.items():
+        (told,) = ApplyRules().process(QueryPlan(at=at), shop_with(spring)).rules
+        assert (told.skipped == "") is wanted
 
 
 def test_the_stronger_rule_comes_first() -> None:
