@@ -33,7 +33,7 @@ from engine.types import Query, SearchRequest
 
 from .cli_common import config_option, settings_from
 from .engines import open_engine
-from .plugin_components import Component, build, build_isolated, find, limits_of, shop_kinds
+from .plugin_components import Component, find, limits_of, opened, opened_apart, shop_kinds
 
 SIZES = (50, 200, 1000)
 DIM = 384
@@ -49,6 +49,8 @@ SHOP = a_shop()
 
 Call = Callable[[Any], Any]
 """A call of the component that it is given."""
+Mode = tuple[str, Callable[[Call], object]]
+"""A way to run calls: its name, and what runs one."""
 
 
 @click.command("bench")
@@ -75,12 +77,11 @@ def _bench(
     component: Component, manager: PluginManager, settings: Settings, console: Console
 ) -> None:
     deadline_ms = limits_of(settings, component.name).deadline_ms or 0.0
-    built = build(manager, settings, component)
-    workloads = _made_up(component.kind, built, shop_kinds(settings, manager))
-    real, why_not = _real(component.kind, built, settings)
-    notes = [f"no real searches: {why_not}"] if why_not else []
-    table = Table("input", "run", "p50", "p95", "p99", "of the deadline", box=None)
-    with _modes(component, manager, settings, built) as modes:
+    with _modes(component, manager, settings) as (built, modes):
+        workloads = _made_up(component.kind, built, shop_kinds(settings, manager))
+        real, why_not = _real(component.kind, built, settings)
+        notes = [f"no real searches: {why_not}"] if why_not else []
+        table = Table("input", "run", "p50", "p95", "p99", "of the deadline", box=None)
         for what, calls in [*workloads, *real]:
             for mode, wrap in modes:
                 try:
@@ -117,21 +118,30 @@ def quantiles_ms(calls: Sequence[Callable[[], object]]) -> tuple[float, float, f
 
 @contextmanager
 def _modes(
-    component: Component, manager: PluginManager, settings: Settings, built: Any
-) -> Iterator[list[tuple[str, Callable[[Call], object]]]]:
-    """Ways to run a call: by name, what takes it to the component."""
+    component: Component, manager: PluginManager, settings: Settings
+) -> Iterator[tuple[Any, list[Mode]]]:
+    """The component, and the ways to run a call of it."""
     pool = DaemonPool()
     guard = Guard(component.name, pool, PATIENCE_S, PATIENCE_S)
+
+    def guarded(one: Any, call: Call) -> object:
+        return guard.call(partial(call, one), _accept)
+
     with ExitStack() as stack:
         stack.callback(pool.close)
-        there = stack.enter_context(build_isolated(manager, settings, component, PATIENCE_S))
-        if component.kind == "query_processors":
-            there.warm_up(SHOP)
-        yield [
-            ("bare", lambda call: call(built)),
-            ("thread", lambda call: guard.call(partial(call, built), _accept)),
-            ("process", lambda call: guard.call(partial(call, there), _accept)),
-        ]
+        built = stack.enter_context(opened(manager, settings, component, PATIENCE_S))
+        if manager.is_isolated(component.kind, component.name):
+            yield built, [("process", partial(guarded, built))]
+            return
+        there = stack.enter_context(opened_apart(manager, settings, component, PATIENCE_S))
+        yield (
+            built,
+            [
+                ("bare", lambda call: call(built)),
+                ("thread", partial(guarded, built)),
+                ("process", partial(guarded, there)),
+            ],
+        )
 
 
 def _accept(answer: object) -> None:

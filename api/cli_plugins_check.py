@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,11 +26,11 @@ from engine.schema import FieldKind
 from engine.settings import Settings
 
 from .cli_common import config_option, settings_from
-from .plugin_components import Component, build, build_isolated, shop_kinds, targets
+from .plugin_components import Component, opened, opened_apart, shop_kinds, targets
 from .plugin_remedies import build_remedy, load_remedy
 
 MISSPELT = "misspelt_option"
-PROCESS_DEADLINE_S = 30.0
+DEADLINE_S = 30.0
 """A check is no search: a slow component is not a wrong one."""
 
 
@@ -121,22 +122,30 @@ class Checks(NamedTuple):
         if kind in ("encoders", "stores", "sources"):
             report.note("nothing more is tried here: tests inherit its class of engine.testing")
             return
-        try:
-            built = build(self.manager, self.settings, component)
-        except EntrepotError as error:
-            report.line("can be built", str(error), build_remedy(error, name))
-            return
-        report.line("can be built")
-        if kind == "commands":
-            wrong = "" if isinstance(built, click.Command) else f"the factory returned {built!r}"
-            report.line("is a click command", wrong, "Return a click.Command, such as a Group.")
-            return
-        values = self._values(kind, built)
-        for finding in examine(kind, built, values):
-            broken = finding.broken
-            message, hint = (broken.message, broken.hint) if broken else ("", "")
-            report.line(title_of(finding.clause), message, hint, advice=finding.advice)
-        self._isolated(component, built, values)
+        apart = self.manager.is_isolated(kind, name)
+        with ExitStack() as stack:
+            try:
+                built = stack.enter_context(
+                    opened(self.manager, self.settings, component, DEADLINE_S)
+                )
+            except EntrepotError as error:
+                report.line("can be built", str(error), build_remedy(error, name))
+                return
+            report.line("can be built" + " in a process of its own" * apart)
+            if kind == "commands":
+                wrong = (
+                    "" if isinstance(built, click.Command) else f"the factory returned {built!r}"
+                )
+                hint = "Return a click.Command, such as a click.Group."
+                report.line("is a click command", wrong, hint)
+                return
+            values = self._values(kind, built)
+            for finding in examine(kind, built, values):
+                broken = finding.broken
+                message, hint = (broken.message, broken.hint) if broken else ("", "")
+                report.line(title_of(finding.clause), message, hint, advice=finding.advice)
+            if not apart:
+                self._compare(component, built, values)
 
     def _options(self, component: Component) -> None:
         try:
@@ -160,13 +169,11 @@ class Checks(NamedTuple):
                 self.report.note(f"this shop has no field {field!r}: its column will be empty")
         return values_of(known)
 
-    def _isolated(self, component: Component, built: Any, values: Values | None) -> None:
+    def _compare(self, component: Component, built: Any, values: Values | None) -> None:
         wrong = hint = ""
         threads_only = False
         try:
-            with build_isolated(
-                self.manager, self.settings, component, PROCESS_DEADLINE_S
-            ) as there:
+            with opened_apart(self.manager, self.settings, component, DEADLINE_S) as there:
                 answers_alike(component.kind, built, there, values)
         except ContractBroken as broken:
             wrong, hint = broken.message, broken.hint

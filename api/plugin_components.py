@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 from msgspec import structs
@@ -13,6 +14,8 @@ from engine.conformance import EXAMINED
 from engine.errors import EntrepotError, UnknownPlugin
 from engine.isolation import isolated
 from engine.manager import KINDS, PluginManager, PluginStatus
+from engine.plan import QueryPlan
+from engine.protocols import ShopView
 from engine.schema import FieldKind, IndexSchema
 from engine.settings import LimitSettings, Settings
 
@@ -74,25 +77,51 @@ def targets(
     return list(found.values())
 
 
-def build(manager: PluginManager, settings: Settings, component: Component) -> Any:
-    """The component with the options that the settings give it."""
-    kind, name, _ = component
-    return manager.create(kind, name, _given(manager, settings, component))
-
-
-def build_isolated(
+@contextmanager
+def opened(
     manager: PluginManager, settings: Settings, component: Component, deadline_s: float
-) -> AbstractContextManager[Any]:
+) -> Iterator[Any]:
+    """The component as the shop would build it: here, unless its plugin is isolated whole."""
+    kind, name, _ = component
+    if manager.is_isolated(kind, name):
+        with opened_apart(manager, settings, component, deadline_s) as there:
+            yield there
+    else:
+        yield manager.create(kind, name, _given(manager, settings, component))
+
+
+@contextmanager
+def opened_apart(
+    manager: PluginManager, settings: Settings, component: Component, deadline_s: float
+) -> Iterator[Any]:
     """The same in a process of its own, for as long as the block lasts."""
     kind, name, _ = component
-    return isolated(
+    with isolated(
         manager,
         kind,
         name,
         deadline_s=deadline_s,
         memory_mb=limits_of(settings, name).memory_mb,
         options=_given(manager, settings, component),
-    )
+    ) as there:
+        yield _Taught(there) if kind == "query_processors" else there
+
+
+class _Taught:
+    """An isolated query processor that answers when its process knows the shop, where in a
+    search it would be left out meanwhile."""
+
+    def __init__(self, processor: Any) -> None:
+        self._processor = processor
+        self._shop: ShopView | None = None
+        self._lock = threading.Lock()
+
+    def process(self, plan: QueryPlan, shop: ShopView) -> Any:
+        with self._lock:
+            if shop is not self._shop:
+                self._processor.warm_up(shop)
+                self._shop = shop
+        return self._processor.process(plan, shop)
 
 
 def limits_of(settings: Settings, name: str) -> LimitSettings:

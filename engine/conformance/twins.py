@@ -29,10 +29,7 @@ def answers_alike(kind: str, here: Any, there: Any, values: Values | None = None
     """Raises ContractBroken where ``there`` answers other than ``here``, or not at all. Both are
     one component of ``kind`` (:data:`engine.conformance.EXAMINED`)."""
     if kind == "query_processors":
-        shop = a_shop()
-        if hasattr(there, "warm_up"):  # it learns another shop in the background
-            there.warm_up(shop)
-        questions = _about_plans(shop)
+        questions = _about_plans()
     else:
         questions = _about_windows(here, "rank" if kind == "rankers" else "arrange", values)
     for what, ask in questions:
@@ -45,7 +42,8 @@ def answers_alike(kind: str, here: Any, there: Any, values: Values | None = None
             raise ContractBroken(f"another answer in a process of its own ({what})", HINT)
 
 
-def _about_plans(shop: ShopView) -> Iterator[Question]:
+def _about_plans() -> Iterator[Question]:
+    shop = a_shop()
     plans = [QueryPlan(original=text, text=text, locale="en") for text in TEXTS]
     for plan in (*plans, full_plan()):
         yield f"process(): text {plan.text!r:.40}", partial(_plan, plan, shop)

@@ -61,6 +61,25 @@ def test_a_good_plugin_is_green(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "mine 1.0" in result.output
 
 
+def test_a_plugin_that_is_isolated_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("entrepot.toml").write_text('[plugins]\nisolated = ["mine"]\n')
+    monkeypatch.setattr("api.cli_plugins_bench.CALLS", 2)
+    processor = """
+@hookimpl
+def register_query_processors(register):
+    register("same", lambda options: Same())
+class Same:
+    def process(self, plan, shop):
+        return plan
+"""
+    result = check(ranker(GOOD) + processor, tmp_path, monkeypatch)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("✓ can be built in a process of its own") == 2
+    assert "✓ gives the same from any thread" in result.output
+    rows = [line.split() for line in invoke("bench", "mine").output.splitlines()]
+    assert {row[3] for row in rows if row[1:3] == ["made", "up"]} == {"process"}
+
+
 def test_without_names_third_parties_are_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
