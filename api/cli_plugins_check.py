@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,24 +17,33 @@ from rich.markup import escape
 from engine.conformance import (
     ContractBroken,
     Values,
+    Windows,
+    a_shop,
     answers_alike,
     examine,
     kinds_that_work,
+    method_of,
     title_of,
     values_of,
 )
 from engine.errors import EntrepotError, InvalidRequest, InvalidSettings
+from engine.guard import DaemonPool, Guard, PluginFailed
 from engine.manager import PluginManager
+from engine.plan import QueryPlan
 from engine.schema import FieldKind
 from engine.settings import Settings
 
 from .cli_common import config_option, settings_from
-from .plugin_components import Component, opened, opened_apart, shop_kinds, targets
+from .plugin_components import Component, limits_of, opened, opened_apart, shop_kinds, targets
 from .plugin_remedies import build_remedy, load_remedy
 
 MISSPELT = "misspelt_option"
 DEADLINE_S = 30.0
 """A check is no search: a slow component is not a wrong one."""
+QUERY = "red leather purse"
+SHOP = a_shop()
+CALLS = 3
+"""The best of so many counts: the first may load what the others find."""
 
 
 @click.command("check")
@@ -139,6 +151,8 @@ class Checks(NamedTuple):
                 hint = "Return a click.Command, such as a click.Group."
                 report.line("is a click command", wrong, hint)
                 return
+            if not self._comes_back(component, built):
+                return
             values = self._values(kind, built)
             for finding in examine(kind, built, values):
                 broken = finding.broken
@@ -158,6 +172,29 @@ class Checks(NamedTuple):
             wrong = "it was accepted"
         hint = "Register a frozen msgspec.Struct with forbid_unknown_fields=True."
         self.report.line("options: a misspelt one is refused by name", wrong, hint)
+
+    def _comes_back(self, component: Component, built: Any) -> bool:
+        """Whether a call ends at all; that it is late here is advice, for this is one machine."""
+        limit_ms = limits_of(self.settings, component.name).deadline_ms or 0.0
+        call = partial(ask_once, component.kind, built)
+        pool = DaemonPool()
+        guard = Guard(component.name, pool, DEADLINE_S, DEADLINE_S)
+        best_ms = math.inf
+        try:
+            for _ in range(CALLS):
+                began = time.perf_counter()
+                guard.call(call, lambda answer: None)
+                best_ms = min(best_ms, (time.perf_counter() - began) * 1000)
+        except PluginFailed as error:
+            wrong = str(error) if guard.open_reason else ""
+            hint = "Bound what a call may do: a search cannot wait for it."
+            return not wrong or self.report.line("comes back", wrong, hint)
+        finally:
+            pool.close()
+        wrong = f"{best_ms:.1f} ms, its deadline is {limit_ms:g} ms" if best_ms > limit_ms else ""
+        hint = f"Do less, or raise deadline_ms under [plugins.limits.{component.name}]."
+        self.report.line("answers within its deadline", wrong, hint, advice=True)
+        return True
 
     def _values(self, kind: str, built: Any) -> Values | None:
         """What makes the columns of a ranker's or arranger's windows."""
@@ -183,6 +220,14 @@ class Checks(NamedTuple):
             wrong = str(error)
         what = "answers alike in a process of its own"
         self.report.line(what, wrong, hint, advice=threads_only)
+
+
+def ask_once(kind: str, component: Any) -> object:
+    """A call as large as searches make by default: 200 candidates, or a few words."""
+    if kind == "query_processors":
+        plan = QueryPlan(original=QUERY, text=QUERY, locale="en")
+        return component.process(plan, SHOP)
+    return getattr(component, method_of(kind))(Windows(component, method_of(kind)).bare(200))
 
 
 def _field(text: str) -> tuple[str, FieldKind]:

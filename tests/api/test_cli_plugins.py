@@ -61,6 +61,22 @@ def test_a_good_plugin_is_green(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "mine 1.0" in result.output
 
 
+def test_who_never_comes_back_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.cli_plugins_check.DEADLINE_S", 0.2)
+    result = check(ranker("import threading; threading.Event().wait()"), tmp_path, monkeypatch)
+    assert result.exit_code == 1
+    assert "✗ comes back" in result.output
+    assert "a search cannot wait" in result.output
+
+
+def test_who_is_late_is_advised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("entrepot.toml").write_text("[plugins.limits.mine]\ndeadline_ms = 0.000001\n")
+    result = check(ranker(GOOD), tmp_path, monkeypatch)
+    assert result.exit_code == 0, result.output
+    assert "! answers within its deadline" in result.output
+    assert "[plugins.limits.mine]" in result.output
+
+
 def test_a_plugin_that_is_isolated_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("entrepot.toml").write_text('[plugins]\nisolated = ["mine"]\n')
     monkeypatch.setattr("api.cli_plugins_bench.CALLS", 2)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from engine import conformance
+from engine import EntrepotError, PluginManager, conformance
 from engine.conformance import ContractAdvice, ContractBroken, Finding, Windows, make_batch
 from engine.schema import FieldKind
+from engine.settings import PluginSettings
 from engine.testing import RankerContract
 from tests.engine import broken_plugins as broken
 
@@ -66,6 +68,26 @@ def test_every_clause_has_somebody_who_breaks_it() -> None:
     for groups, tables in by_kind:
         names = {clause.__name__ for group in groups for clause in group}
         assert names == {name for table in tables for name in table}
+
+
+BUILT_IN = [
+    (kind, name)
+    for kind in conformance.EXAMINED
+    for name in PluginManager(PluginSettings()).names(kind)
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), BUILT_IN)
+def test_built_in_components_keep_contract_and_advice(kind: str, name: str, tmp_path: Path) -> None:
+    manager = PluginManager()
+    known = manager.options_of(kind, name).__struct_encode_fields__
+    try:
+        component = manager.create(
+            kind, name, {"data_dir": str(tmp_path)} if "data_dir" in known else {}
+        )
+    except EntrepotError as error:
+        pytest.skip(f"it needs what its own tests give it: {error}")
+    assert [finding for finding in conformance.examine(kind, component) if finding.broken] == []
 
 
 class Margins:
