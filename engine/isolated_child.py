@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from typing import Any, NoReturn
 
 from .errors import InvalidSettings, PluginError, UnsupportedModality
@@ -110,21 +111,19 @@ class Answers:
 
 
 def main() -> None:
-    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
-    number, body = channel.receive()
-    recipe: Recipe = pickle.loads(body)
-    logging.basicConfig(level=recipe.log_level, format="%(levelname)s %(name)s: %(message)s")
-    _die_with(recipe.parent)
-    built = _built(recipe)
-    answer = _said(built.declared) if isinstance(built, Answers) else built
-    channel.send(number, encoded(answer))
-    try:
-        while isinstance(built, Answers):
-            number, body = channel.receive()
-            question, *given = pickle.loads(body)
-            channel.send(number, _body(getattr(built, question), *given))
-    except (EOFError, ConnectionError):
-        pass  # the server is done with it
+    with closing(Channel(socket.socket(fileno=int(sys.argv[1])))) as channel:
+        number, body = channel.receive()
+        recipe: Recipe = pickle.loads(body)
+        logging.basicConfig(level=recipe.log_level, format="%(levelname)s %(name)s: %(message)s")
+        _die_with(recipe.parent)
+        built = _built(recipe)
+        answer = _said(built.declared) if isinstance(built, Answers) else built
+        channel.send(number, encoded(answer))
+        with suppress(EOFError, ConnectionError):
+            while isinstance(built, Answers):
+                number, body = channel.receive()
+                question, *given = pickle.loads(body)
+                channel.send(number, _body(getattr(built, question), *given))
 
 
 def _built(recipe: Recipe) -> Answers | Offers | Refused:

@@ -35,7 +35,9 @@ from engine import (
 )
 from engine.guard import Failure
 from engine.isolation import PICTURE_SIDE, isolated
+from engine.offers import offers_of
 from engine.process_keeper import Keeper
+from engine.wire import Done, Numbers
 
 from .installed import FAULTY, install
 
@@ -327,6 +329,42 @@ def test_a_child_that_cannot_be_started_again_is_tried_when_asked(
         assert caught.value.effect == "opens"  # so that the breaker spaces the tries
         assert tried.wait(GENEROUS_S)
         np.testing.assert_array_equal(ranker.rank(batch()), batch().scores)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Done(), "killed, for its process answered Done instead of Numbers"),
+        (Numbers("<f4", (3,), b"1234"), "killed, for its process sent cannot reshape"),
+    ],
+)
+def test_an_answer_to_something_else_costs_the_process(
+    manager: PluginManager, monkeypatch: pytest.MonkeyPatch, answer: Any, words: str
+) -> None:
+    with run(manager, "rankers", "sound") as ranker:
+        keeper: Keeper = ranker.keeper
+        again, before = ready_again(keeper), keeper.pid
+        monkeypatch.setattr(keeper._child, "ask", lambda question, within_s: answer)
+        with pytest.raises(Failure, match=words) as caught:
+            ranker.rank(batch())
+        assert (caught.value.cause, caught.value.effect) == ("crash", "opens")
+        assert again.wait(GENEROUS_S)
+        assert keeper.pid not in (None, before)
+        np.testing.assert_array_equal(ranker.rank(batch()), batch().scores)
+
+
+def test_where_no_process_can_be_started(
+    manager: PluginManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: Any, **named: Any) -> Any:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr("engine.child_process.subprocess.Popen", full)
+    words = "cannot be started: Resource temporarily unavailable"
+    with pytest.raises(PluginError, match=words), run(manager, "rankers", "sound"):
+        pytest.fail("it was started")
+    with pytest.raises(PluginError, match=words):
+        offers_of("faulty")
 
 
 def test_it_ends_with_its_server(manager: PluginManager, tmp_path: Path) -> None:
