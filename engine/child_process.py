@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -80,10 +79,9 @@ class ChildProcess:
 
     def _exchange(self, body: bytes, within_s: float) -> Answer:
         self._asked += 1
-        until = time.monotonic() + within_s
         try:
-            self._channel.send(self._asked, body, until)
-            number, answered = self._channel.receive(until, MAX_ANSWER)
+            self._channel.send(self._asked, body, within_s)
+            number, answered = self._channel.receive(within_s, MAX_ANSWER)
             if number != self._asked:
                 raise Garbage(f"an answer to question {number} instead of {self._asked}")
             answer = decoded(answered)

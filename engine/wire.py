@@ -24,6 +24,8 @@ from .types import Reasons
 HEADER = struct.Struct("!QQ")
 MAX_ANSWER = 16 << 20
 """Bytes; a plan with many spans has some kilobytes, a window of scores four a product."""
+LATE_PIECE = 4096
+"""Bytes; what drips in by less after the deadline had not arrived by then."""
 MAX_WORDS = 1000
 """Characters of an error message."""
 
@@ -126,19 +128,23 @@ class Channel:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
 
-    def send(self, number: int, body: bytes, until: float | None = None) -> None:
-        """``until`` is a time of ``time.monotonic()``. Raises TimeoutError where the other end
-        does not take it by then, OSError where it is gone."""
-        self._socket.settimeout(_left(until))
+    def send(self, number: int, body: bytes, within_s: float | None = None) -> None:
+        """Raises TimeoutError where the other end does not take it in time, OSError where it is
+        gone."""
+        self._socket.settimeout(within_s)
         self._socket.sendall(HEADER.pack(number, len(body)) + body)
 
-    def receive(self, until: float | None = None, limit: int | None = None) -> tuple[int, bytes]:
+    def receive(self, within_s: float | None = None, limit: int | None = None) -> tuple[int, bytes]:
         """The next frame's number and body.
 
+        The time counts from now on. What has arrived by the time that this thread looks is not
+        late: others may have held the GIL meanwhile.
+
         Raises:
-            TimeoutError: it is not here by then. EOFError: the other end is gone.
+            TimeoutError: it is not here in time. EOFError: the other end is gone.
             Garbage: it says that it is longer than ``limit``.
         """
+        until = None if within_s is None else time.monotonic() + within_s
         number, length = HEADER.unpack(self._exactly(HEADER.size, until))
         if limit is not None and length > limit:
             raise Garbage(f"an answer of {length:,} bytes")
@@ -154,22 +160,18 @@ class Channel:
         body = bytearray(size)
         view, have = memoryview(body), 0
         while have < size:
-            self._socket.settimeout(_left(until))
-            got = self._socket.recv_into(view[have:])
+            left = None if until is None else max(0.0, until - time.monotonic())
+            self._socket.settimeout(left)
+            try:
+                got = self._socket.recv_into(view[have:])
+            except BlockingIOError:  # how a socket with a timeout of 0 says so
+                raise TimeoutError from None
             if not got:
                 raise EOFError
             have += got
+            if left == 0 and got < LATE_PIECE and have < size:
+                raise TimeoutError
         return bytes(body)
-
-
-def _left(until: float | None) -> float | None:
-    """Seconds; a socket's timeout of 0 would mean something else."""
-    if until is None:
-        return None
-    left = until - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
 
 
 def encoded(answer: Answer) -> bytes:
