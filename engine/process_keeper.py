@@ -3,7 +3,7 @@
 A thread of the server starts one child per component, and another in the background where one was
 lost; a search never waits for that. The child answers one question at a time. The wait for its
 turn is not the component's fault and does not count against it, but is bounded by the same
-deadline. With that of the question and that of the answer, a search gives a component three times its
+deadline. With those of the question and of the answer, a search gives a component three times its
 deadline at the very most.
 """
 
