@@ -51,7 +51,8 @@ def both(reason: str) -> dict[Mode, str]:
     return {"thread": reason, "process": reason}
 
 
-def late(thread: str = f"missed its deadline of {LATE_MS:g} ms") -> dict[Mode, str]:
+def late(thread: str = f"deadline of {LATE_MS:g} ms") -> dict[Mode, str]:
+    """In a thread a busy machine may make any overrun a gross one, which has other words."""
     return {"thread": thread, "process": f"killed at its deadline of {LATE_MS:g} ms"}
 
 
