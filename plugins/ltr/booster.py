@@ -142,3 +142,5 @@ def _lightgbm() -> Any:
         return importlib.import_module("lightgbm")
     except ImportError as error:
         raise PluginError("LightGBM is not installed: pip install 'entrepot[ltr]'") from error
+    except OSError as error:
+        raise PluginError(f"LightGBM lacks a system library (libgomp1): {error}") from error

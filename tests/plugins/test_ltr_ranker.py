@@ -11,10 +11,19 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine import Engine, InvalidModel, NotFound, PluginManager, Query, Ranker, SearchRequest
+from engine import (
+    Engine,
+    InvalidModel,
+    NotFound,
+    PluginError,
+    PluginManager,
+    Query,
+    Ranker,
+    SearchRequest,
+)
 from engine.settings import PluginSettings, ProfileSettings
 from engine.testing.ranker_contract import RankerContract, make_batch
-from plugins.ltr import features
+from plugins.ltr import booster, features
 from plugins.ltr.feature_log import read_line
 from plugins.ltr.models import FOLDER, MANIFEST, TREES, Versions
 from plugins.ltr.ranker import Ltr, LtrOptions
@@ -296,6 +305,24 @@ def test_the_engine_says_where_the_models_are(built: Path, tmp_path: Path) -> No
         found = shop.search(SearchRequest(Query("red shoe"), explain=True))
     assert not found.degraded
     assert found.hits[0].explain.rankers.keys() == {"ltr"}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "remedy"),
+    [
+        (ImportError("no"), r"pip install 'entrepot\[ltr\]'"),
+        (OSError("libgomp.so.1: cannot open"), "libgomp1"),
+    ],
+)
+def test_without_lightgbm_it_says_what_to_install(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception, remedy: str
+) -> None:
+    def fail(name: str) -> None:
+        raise trouble
+
+    monkeypatch.setattr(booster.importlib, "import_module", fail)
+    with pytest.raises(PluginError, match=remedy):
+        make(data_dir)
 
 
 def test_it_is_a_builtin() -> None:
