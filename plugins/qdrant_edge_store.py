@@ -150,15 +150,10 @@ class EdgeStore:
         cache = self._vectors[using]
         found, writes = cache.find(ids)
         if missing := [id for id in dict.fromkeys(ids) if id not in found]:
-            points = [point_id(id) for id in missing]
-            with vendor(self._folder):
-                records = self.shard.retrieve(points, with_payload=False, with_vector=[using])
-            # A product without this vector is kept as such; the hash of a UUID runs in Python.
-            read = {record.id.int: (record.vector or {}).get(using) for record in records}
-            fresh = {
-                id: to_rows(read.get(point.int), dim)
-                for id, point in zip(missing, points, strict=True)
-            }
+            records = self._retrieve(missing, with_payload=False, with_vector=[using])
+            read = {id.int: (record.vector or {}).get(using) for id, record in records}
+            # A product without this vector is kept as such.
+            fresh = {id: to_rows(read.get(point_id(id).int), dim) for id in missing}
             cache.keep(fresh, writes)
             found |= fresh
         return [found[id] for id in ids]
