@@ -18,7 +18,7 @@ from engine.core import Engine
 from .errors import EXCEPTION_HANDLERS, AnyRequest
 from .metrics import Metrics
 from .observe import Observe
-from .routes import admin, events, health, page, products, search
+from .routes import admin, events, health, page, products, rules, search
 from .shops import Shop, Shops
 
 BODY_OVERHEAD = 1_000_000
@@ -51,6 +51,7 @@ def create_app(engines: Mapping[str, Engine]) -> Litestar:
             *search.HANDLERS,
             *products.HANDLERS,
             *events.HANDLERS,
+            *rules.HANDLERS,
             *admin.HANDLERS,
             *health.HANDLERS,
             *page.page_handlers(),

@@ -19,7 +19,8 @@ COMMANDS = {
     "demo": "Index the shipped demo shop and serve it.",
     "generations": "List, promote, roll back and drop builds of the index.",
     "index": "Index a catalogue and make it live.",
-    "plugins": "Look at the installed plugins.",
+    "plugins": "List the installed plugins, check and time them, or write one.",
+    "rules": "List, check and try the business rules.",
     "search": "Search for TEXT, for a photo, or for both.",
     "serve": "Serve the API and the web page until interrupted.",
 }

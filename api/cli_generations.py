@@ -14,7 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from engine.core import GenerationStatus
+from engine.generations import GenerationStatus
 
 from .cli_common import config_option, settings_from
 from .engines import open_engine

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from engine.errors import InvalidFilter, InvalidImage
+from engine.errors import InvalidImage
 from engine.schema import IndexSchema
 from engine.settings import Settings
-from engine.types import SearchResponse
+from engine.types import Explanation, SearchResponse
 
 from .cli_common import config_option, settings_from
-from .convert import filters_from_pairs, read_picture, to_request, with_image_urls
+from .convert import filter_pair, filters_from_pairs, read_picture, to_request, with_image_urls
 from .engines import open_engine
 from .remote import call, declared_fields
 from .running import find_server
@@ -36,6 +37,9 @@ from .schemas import SearchBody
     help="Repeatable: color=red, price.lte=50, brand.not=Acme.",
 )
 @click.option("--limit", default=10, show_default=True)
+@click.option("--profile", default="default", show_default=True, help="The pipeline to rank by.")
+@click.option("--market", help="Where the shopper is, for rules and rankers that ask.")
+@click.option("--explain", is_flag=True, help="Show why each product stands where it stands.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole answer as JSON.")
 @config_option
 def command(
@@ -43,6 +47,9 @@ def command(
     image: Path | None,
     filters: tuple[str, ...],
     limit: int,
+    profile: str,
+    market: str | None,
+    explain: bool,
     as_json: bool,
     config: Path | None,
 ) -> None:
@@ -54,9 +61,15 @@ def command(
     """
     settings = settings_from(config)
     body = SearchBody(
-        text=text or None, image=_base64(image) if image else None, filters={}, limit=limit
+        text=text or None,
+        image=_base64(image) if image else None,
+        filters={},
+        limit=limit,
+        profile=profile,
+        market=market,
+        explain=explain,
     )
-    answer = _search(settings, body, [_pair(item) for item in filters])
+    answer = _search(settings, body, [filter_pair(item) for item in filters])
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(answer)))
     else:
@@ -83,13 +96,6 @@ def _filtered(
     return msgspec.structs.replace(body, filters=filters_from_pairs(pairs, schema))
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise InvalidFilter(f"--filter {text!r}: write FIELD=VALUE", field="filters")
-    return name, value
-
-
 def _base64(path: Path) -> str:
     try:
         return base64.b64encode(path.read_bytes()).decode()
@@ -104,8 +110,27 @@ def _print(answer: SearchResponse) -> None:
         price = product.get("price")
         shown = "" if price is None else f"{price:g} {product.get('currency', '')}".strip()
         table.add_row(str(place), hit.id, str(product.get("title", "")), shown, f"{hit.score:.4f}")
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True)
     console.print(table)
+    for place, hit in enumerate(answer.hits, 1):
+        for line in _why(hit.explain) if hit.explain else ():
+            console.print(f"{place:>2}  {escape(line)}", style="dim")
     console.print(f"{len(answer.hits)} of {answer.total:,}, {answer.took_ms:.1f} ms", style="dim")
     for item in answer.degraded:
         console.print(f"degraded: {item.component}: {item.reason}", style="yellow")
+
+
+def _why(explain: Explanation) -> Iterator[str]:
+    """The sum that made the score; then what rankers and arrangers say of their own."""
+    lanes = [f"{lane.contribution:.4f} {name}" for name, lane in explain.lanes.items()]
+    rankers = [f"{delta:+.4f} {name}" for name, delta in explain.rankers.items() if delta]
+    yield f"{explain.score:.4f} = {' + '.join(lanes)} {' '.join(rankers)}".rstrip()
+    for name, move in explain.arrangers.items():
+        yield f"  {name}: from place {move.before} to {move.after}"
+    for name, reasons in explain.reasons.items():
+        told = (f"{cause} {_told(value)}" for cause, value in reasons.items())
+        yield f"  {name}: {', '.join(told)}"
+
+
+def _told(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:+.4f}"

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import structs
 from PIL.Image import Image
 
+from engine.components import ComponentStatus
 from engine.errors import InvalidFilter, InvalidRequest
 from engine.images import decode_base64, decode_image
 from engine.schema import FieldKind, IndexSchema
@@ -19,7 +20,7 @@ from engine.types import Product, Query, SearchRequest, SearchResponse, SortBy
 from indexer import Fetcher
 from indexer.photos import is_url
 
-from .schemas import Crop, ImageForm, SearchBody
+from .schemas import ComponentInfo, Crop, ImageForm, SearchBody
 
 FILTER_PREFIX = "filter."
 OPERATORS = ("gt", "gte", "lt", "lte", "not")
@@ -170,6 +171,14 @@ def filter_pairs(
     return pairs
 
 
+def filter_pair(text: str) -> tuple[str, str]:
+    """A filter as the command line takes it, ``price.lte=50``."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise InvalidFilter(f"--filter {text!r}: write FIELD=VALUE", field="filters")
+    return name, value
+
+
 def parse_sort(text: str) -> SortBy | None:
     """``price`` or, descending, ``-price``."""
     text = text.strip()
@@ -257,3 +266,23 @@ def _typed(text: str, kind: FieldKind | None) -> str | float | bool:
         except ValueError:
             return text
     return text
+
+
+def component_info(status: ComponentStatus) -> ComponentInfo:
+    """A component as it is shown; quantiles in milliseconds."""
+    figures = status.figures
+    return ComponentInfo(
+        kind=status.kind,
+        name=status.name,
+        plugin=status.plugin,
+        isolation=status.isolation,
+        deadline_ms=status.deadline_ms,
+        memory_mb=status.memory_mb,
+        enabled=status.enabled,
+        breaker=status.breaker,
+        reason=status.reason,
+        calls=figures.calls,
+        failures={str(cause): count for cause, count in figures.failures.items()},
+        p50_ms=figures.p50_s * 1000 if figures.calls else None,
+        p95_ms=figures.p95_s * 1000 if figures.calls else None,
+    )

@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from engine.errors import (
     CompiledMismatch,
+    EditConflict,
     EncoderError,
     EntrepotError,
     ForbiddenUrl,
@@ -23,6 +24,7 @@ from engine.errors import (
     InvalidModel,
     InvalidProduct,
     InvalidRequest,
+    InvalidRules,
     InvalidSettings,
     NoAccelerator,
     NoIndex,
@@ -50,6 +52,8 @@ STATUS: dict[type[EntrepotError], int] = {
     ImageTooLarge: 413,
     ForbiddenUrl: 400,
     NotFound: 404,
+    InvalidRules: 409,
+    EditConflict: 412,
     InvalidSettings: 500,
     PluginError: 500,
     UnknownPlugin: 500,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -12,8 +14,10 @@ from prometheus_client import (
     generate_latest,
 )
 
+from engine.components import ComponentStatus
 from engine.types import SearchResponse
 
+from .plugin_metrics import PluginCollector
 from .schemas import EventsResult
 
 STAGE_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
@@ -28,6 +32,8 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
+        self._plugins = PluginCollector()
+        registry.register(self._plugins)
         self._requests = Counter(
             "entrepot_requests", "HTTP requests.", ("route", "method", "status"), registry=registry
         )
@@ -87,6 +93,9 @@ class Metrics:
     def health(self, shop: str, ready: bool, products: int) -> None:
         self._ready.labels(shop).set(ready)
         self._products.labels(shop).set(products)
+
+    def plugins(self, shop: str, statuses: Sequence[ComponentStatus]) -> None:
+        self._plugins.shops[shop] = statuses
 
     def render(self) -> bytes:
         return generate_latest(self._registry)

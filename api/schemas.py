@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from litestar.datastructures import UploadFile
 from msgspec import Meta, Struct
 
+from engine.breaker import State
 from engine.events import EventStatus, QueryCount
 from engine.manager import PluginStatus
+from engine.plan import AppliedRule, QueryPlan
+from engine.rules import Moment, Rule
 from engine.schema import FieldKind
-from engine.types import Degraded, ImageWeight, Locale, QueryPlan, SortBy
+from engine.types import Degraded, ImageWeight, Locale, SortBy
 from indexer.writer import LineResult
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -135,11 +139,34 @@ class Analytics(Struct, frozen=True):
     queries: list[QueryCount]
 
 
+class ComponentInfo(Struct, frozen=True):
+    """A query processor, ranker or arranger that a profile runs. ``enabled`` is false where it is
+    switched off by hand. ``breaker`` is "open" while it is left out for ``reason``, "half-open"
+    where the next search tries it again. ``calls`` and ``failures`` (by cause) count from the
+    start, the quantiles are of the last 512 calls; none before the first."""
+
+    kind: str
+    name: str
+    plugin: str
+    isolation: Literal["thread", "process"]
+    deadline_ms: float
+    memory_mb: int | None
+    enabled: bool
+    breaker: State
+    reason: str
+    calls: int
+    failures: dict[str, int]
+    p50_ms: float | None
+    p95_ms: float | None
+
+
 class Plugins(Struct, frozen=True):
-    """Every plugin, loaded or broken, and the component names on offer by kind."""
+    """Every plugin, loaded or broken, the component names on offer by kind, and those that the
+    profiles run, in the order of the stages."""
 
     plugins: list[PluginStatus]
     components: dict[str, list[str]]
+    running: list[ComponentInfo]
 
 
 class FieldInfo(Struct, frozen=True):
@@ -154,6 +181,44 @@ class Fields(Struct, frozen=True):
     """The declared fields of the live generation, core fields first."""
 
     fields: list[FieldInfo]
+
+
+class RuleView(Struct, frozen=True, omit_defaults=True):
+    """A business rule, its version for ``If-Match``, and why it does not apply to this shop."""
+
+    rule: Rule
+    etag: str
+    problem: str = ""
+
+
+class Rules(Struct, frozen=True):
+    """All business rules in the order of their file; ``problems`` says why the file as it stands
+    is not in force, and which rules do not fit the shop."""
+
+    rules: list[RuleView]
+    problems: list[str]
+
+
+class RuleTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A search to try the rules on; without ``text`` it browses, without ``at`` it is now."""
+
+    text: str | None = None
+    filters: dict[str, Any] = {}
+    sort: SortBy | None = None
+    locale: Locale | None = None
+    market: str | None = None
+    profile: str = "default"
+    at: Moment | None = None
+
+
+class RuleTested(Struct, frozen=True):
+    """What each rule would do, the strongest first; those that would do nothing say why
+    (``skipped``), and pins that lost say to which rule. ``text`` is what would be searched."""
+
+    at: datetime
+    text: str
+    rules: tuple[AppliedRule, ...]
+    degraded: tuple[Degraded, ...] = ()
 
 
 class Promoted(Struct, frozen=True):

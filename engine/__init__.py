@@ -7,9 +7,11 @@
 """
 
 from .compiled import CompiledGraph, Profile, agreement, load_compiled, read_compiled
-from .core import Engine, GenerationStatus, Health
+from .components import ComponentStatus
+from .core import Engine
 from .errors import (
     CompiledMismatch,
+    EditConflict,
     EncoderError,
     EntrepotError,
     ForbiddenUrl,
@@ -21,6 +23,7 @@ from .errors import (
     InvalidModel,
     InvalidProduct,
     InvalidRequest,
+    InvalidRules,
     InvalidSettings,
     NoAccelerator,
     NoIndex,
@@ -44,17 +47,21 @@ from .events import (
     from_micros,
     to_micros,
 )
-from .filters import Filter, Range, Terms
+from .filters import Filter, Range, Terms, selector
+from .generations import GenerationStatus
+from .health import Health
 from .hookspecs import API_VERSION, NoOptions, Register, hookimpl
 from .manager import PluginManager, PluginStatus
 from .manifest import (
     ImageTower,
     Manifest,
+    PairTower,
     QueryTower,
     TextTower,
     load_manifest,
     rounds_activations,
 )
+from .plan import AppliedRule, Boost, LostPin, PlanStep, QueryPlan, Selection, Span
 from .preprocess import pixels
 from .profiles import Taste, UserProfile
 from .protocols import (
@@ -72,6 +79,7 @@ from .protocols import (
     VectorStore,
     VectorStores,
 )
+from .rules import NO_RULES, Rule, RuleSet, When, texts, unfit
 from .schema import FieldKind, IndexSchema
 from .settings import Settings, load_settings
 from .tagging import TagDecoder, word_offsets
@@ -86,15 +94,12 @@ from .types import (
     LaneContribution,
     LaneHit,
     Move,
-    PlanStep,
     Product,
     Query,
-    QueryPlan,
     Reasons,
     SearchRequest,
     SearchResponse,
     SortBy,
-    Span,
     Translation,
 )
 from .window import Arranger, Explains, NeedsBehaviour, Ranker, RankingBatch
@@ -103,12 +108,17 @@ from .writing import WriteResult
 __all__ = [
     "API_VERSION",
     "EVENT_WEIGHTS",
+    "NO_RULES",
+    "AppliedRule",
     "Arranger",
+    "Boost",
     "Candidate",
     "CatalogueSource",
     "CompiledGraph",
     "CompiledMismatch",
+    "ComponentStatus",
     "Degraded",
+    "EditConflict",
     "Encoder",
     "EncoderError",
     "EncoderInfo",
@@ -141,10 +151,12 @@ __all__ = [
     "InvalidModel",
     "InvalidProduct",
     "InvalidRequest",
+    "InvalidRules",
     "InvalidSettings",
     "LaneContribution",
     "LaneHit",
     "LaneQuery",
+    "LostPin",
     "Manifest",
     "Move",
     "NeedsBehaviour",
@@ -152,6 +164,7 @@ __all__ = [
     "NoIndex",
     "NoOptions",
     "NotFound",
+    "PairTower",
     "PlanStep",
     "PluginError",
     "PluginManager",
@@ -171,9 +184,12 @@ __all__ = [
     "Reasons",
     "Register",
     "Role",
+    "Rule",
+    "RuleSet",
     "Scored",
     "SearchRequest",
     "SearchResponse",
+    "Selection",
     "Settings",
     "ShopView",
     "SortBy",
@@ -192,6 +208,7 @@ __all__ = [
     "VectorStore",
     "VectorStores",
     "Vectors",
+    "When",
     "WriteResult",
     "agreement",
     "from_micros",
@@ -202,6 +219,9 @@ __all__ = [
     "pixels",
     "read_compiled",
     "rounds_activations",
+    "selector",
+    "texts",
     "to_micros",
+    "unfit",
     "word_offsets",
 ]

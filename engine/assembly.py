@@ -1,4 +1,4 @@
-"""Builds a shop's components from its settings, by the names plugins registered."""
+"""Builds a shop's store and encoders from its settings, by the names plugins registered."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from typing import cast
 
 from .behaviour import Behaviour, Lease
 from .encoders import BatchingEncoder, CachingEncoder
-from .errors import InvalidModel, InvalidSettings
+from .errors import InvalidModel
 from .events import EventStore
 from .guard import DaemonPool, Guard
-from .lanes import LANE_WEIGHTS
-from .live import Pipeline
 from .manager import PluginManager
 from .protocols import Encoder, VectorStores
-from .settings import ComponentSettings, ProfileSettings, Settings
+from .settings import ComponentSettings, Settings
 
 
 def open_stores(settings: Settings, manager: PluginManager) -> VectorStores:
@@ -72,38 +70,6 @@ def serving_encoders(settings: Settings, manager: PluginManager) -> tuple[Encode
 
     text, image = open_encoders(settings, manager)
     return serving(text), serving(image)
-
-
-def open_pipelines(
-    settings: Settings, manager: PluginManager, pool: DaemonPool
-) -> dict[str, Pipeline]:
-    """Every profile's plugins. A name nobody registered is an error: a shop that asks for a
-    ranker must not be served without it unawares."""
-    built: dict[tuple[str, str], tuple[Guard, object]] = {}
-
-    def component(kind: str, name: str) -> tuple[Guard, object]:
-        if (kind, name) not in built:
-            limits = settings.plugins
-            guard = Guard(name, pool, limits.deadline_ms / 1000, limits.recovery_s)
-            built[kind, name] = (guard, manager.create(kind, name))
-        return built[kind, name]
-
-    def pipeline(profile: ProfileSettings) -> Pipeline:
-        chosen = {
-            kind: [component(kind, name) for name in getattr(profile, kind)]
-            for kind in ("query_processors", "rankers", "arrangers")
-        }
-        return Pipeline(**chosen, weights=profile.weights)  # type: ignore[arg-type]
-
-    for name, profile in settings.profiles.items():
-        for lane in profile.weights:
-            if lane.partition(":")[0] not in LANE_WEIGHTS:
-                raise InvalidSettings(
-                    f"profiles.{name}.weights: no lane {lane!r}; there are: "
-                    f"{', '.join(LANE_WEIGHTS)} (translated: text:es)",
-                    field=f"profiles.{name}.weights",
-                )
-    return {name: pipeline(profile) for name, profile in settings.profiles.items()}
 
 
 def _encoder(component: ComponentSettings, settings: Settings, manager: PluginManager) -> Encoder:

@@ -7,31 +7,37 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from msgspec import Struct
 from PIL.Image import Image
 
-from .assembly import open_behaviour, open_pipelines, open_stores, serving_encoders
+from .assembly import open_behaviour, open_stores, serving_encoders
 from .behaviour import KnowsShoppers
-from .encoders import fallback_of
-from .errors import IndexMismatch, InvalidImage, NoIndex, NotFound, StoreError
-from .filters import Filter
+from .components import Components, ComponentStatus
+from .errors import IndexMismatch, NoIndex, NotFound
+from .generations import GenerationStatus, mismatch
 from .guard import DaemonPool
-from .images import decode_image, read_local
+from .health import Health, health_of
+from .images import read_photos
 from .journal import JOURNAL_FILE, Journal
 from .live import Live, LiveSlot
 from .manager import PluginManager
-from .protocols import GenerationSpec, VectorStore
+from .plan import QueryPlan
+from .probe import run_window
+from .protocols import VectorStore
+from .rulebook import RuleBook
 from .schema import IndexSchema
-from .search import run_search
+from .search import plan_search, run_search
 from .settings import Settings, load_settings
-from .types import Degraded, Product, QueryPlan, SearchRequest, SearchResponse
-from .understanding import plan_of, understand, warm_up
-from .validation import validate_profile, validate_request, validate_text
+from .types import Degraded, Product, Query, SearchRequest, SearchResponse
+from .understanding import warm_up
+from .validation import validate_request
 from .vocabulary import ShopViews
+from .window import RankingBatch
 from .writing import Writer, WriteResult
 
 log = logging.getLogger(__name__)
@@ -41,26 +47,6 @@ DRAIN_S = 10.0
 
 ImageLoader = Callable[[Product, str], list[Image]]
 """A product's photos, decoded; the second argument is the generation's ``image_root``."""
-
-
-class GenerationStatus(Struct, frozen=True):
-    """One built generation; ``usable`` is false where another model made it."""
-
-    name: str
-    live: bool
-    products: int
-    created_at: str
-    usable: bool
-
-
-class Health(Struct, frozen=True):
-    """Whether searches can be answered; ``problems`` lists what is off or degraded."""
-
-    ready: bool
-    generation: str
-    products: int
-    encoders: dict[str, str]
-    problems: tuple[str, ...]
 
 
 class Engine(KnowsShoppers):
@@ -81,15 +67,16 @@ class Engine(KnowsShoppers):
         with ExitStack() as opened:
             self._pool = DaemonPool()
             opened.callback(self._pool.close)
-            self._pipelines = open_pipelines(settings, self.manager, self._pool)
+            self._components = Components(settings, self.manager, self._pool)
+            opened.callback(self._components.close)
             self._text, self._image = serving_encoders(settings, self.manager)
             opened.callback(self._image.close)
             opened.callback(self._text.close)
             self._journal = Journal(settings.data_path / JOURNAL_FILE)
             opened.callback(self._journal.close)
-            self._writer = Writer(
-                self._journal, self._text, self._image, load_images or self._local_images
-            )
+            load_images = load_images or partial(read_photos, limits=settings.images)
+            self._writer = Writer(self._journal, self._text, self._image, load_images)
+            self.rules = RuleBook(settings.rules_path)
             self._stores = open_stores(settings, self.manager)
             opened.callback(self._stores.close)
             self.behaviour = open_behaviour(settings, self.manager, self._pool, self._slot.lease)
@@ -138,11 +125,38 @@ class Engine(KnowsShoppers):
         Raises:
             InvalidRequest: by the field that is wrong. NoIndex: nothing has been indexed.
         """
-        validate_text(text)
-        validate_profile(profile, frozenset(self.settings.profiles))
+        query = Query(text)
+        plan, degraded = self.plan(
+            SearchRequest(query, locale=locale, profile=profile, ignore=tuple(ignore))
+        )
+        return plan.public(), degraded
+
+    def plan(
+        self, request: SearchRequest, at: datetime | None = None
+    ) -> tuple[QueryPlan, list[Degraded]]:
+        """What a search would be planned to do, business rules and all, and which processors
+        failed. With a time the rules are those of then, and all say whether they apply.
+
+        Raises:
+            What :meth:`search` raises.
+        """
+        validate_request(request, frozenset(self.settings.profiles))
         with self._live() as live:
-            processors = live.pipelines[profile].query_processors
-            return understand(plan_of(text, locale, ignore), processors, live.shop.current)
+            return plan_search(request, live, self.settings.search, at)
+
+    def window(
+        self, request: SearchRequest, fields: Sequence[str] = (), vectors: Sequence[str] = ()
+    ) -> RankingBatch:
+        """The candidates of a search as one more ranker at the end of its profile would see
+        them, with these columns and vectors; empty where nothing is found or ranked. Page and
+        order asked for do not matter.
+
+        Raises:
+            What :meth:`search` raises.
+        """
+        validate_request(request, frozenset(self.settings.profiles))
+        with self._live() as live:
+            return run_window(request, live, self.settings.search, self._pool, fields, vectors)
 
     def get(self, product_id: str) -> Product:
         """The product; raises NotFound."""
@@ -224,10 +238,9 @@ class Engine(KnowsShoppers):
         current, found = self._stores.current(), []
         for name in self._stores.generations():
             spec = self._stores.describe(name)
+            usable = not mismatch(spec, self._text, self._image)
             found.append(
-                GenerationStatus(
-                    name, name == current, spec.products, spec.created_at, not self._mismatch(spec)
-                )
+                GenerationStatus(name, name == current, spec.products, spec.created_at, usable)
             )
         return found
 
@@ -244,24 +257,30 @@ class Engine(KnowsShoppers):
             return live.store.spec.image_root
 
     def health(self) -> Health:
+        """Whether searches can be answered, and what is off or degraded."""
+        encoders = {"text": self._text, "image": self._image}
         problems = [f"plugin {s.name}: {s.error}" for s in self.manager.statuses if s.error]
-        for pipeline in self._pipelines.values():
-            guards = [*pipeline.query_processors, *pipeline.rankers, *pipeline.arrangers]
-            problems += [f"{g.name}: {g.open_reason}" for g, _ in guards if g.open_reason]
-        encoders = {"text": self._text.info.name, "image": self._image.info.name}
-        for kind, encoder in (("text", self._text), ("image", self._image)):
-            if reason := fallback_of(encoder):
-                problems.append(f"encoder {kind}: {reason}")
-        generation, count, trouble = "", 0, self._refusal or "nothing is indexed yet"
+        problems += self._components.problems()
         with self._slot.lease() as live:
-            if live is not None:
-                generation, trouble = live.generation, ""
-                try:
-                    count = live.store.count(Filter())
-                except StoreError as error:
-                    trouble = str(error)
-        found = tuple(dict.fromkeys([trouble, *problems] if trouble else problems))
-        return Health(not trouble, generation, count, encoders, found)
+            problems += self.rules.problems(live.store.spec.schema if live else None)
+            return health_of(live, self._refusal, encoders, problems)
+
+    def components(self) -> list[ComponentStatus]:
+        """The query processors, rankers and arrangers of the profiles, with what they cost."""
+        return self._components.statuses()
+
+    def disable(self, kind: str, name: str) -> ComponentStatus:
+        """Leave a component out of all searches that begin from now on, until :meth:`enable` or
+        the end of this engine; ``kind`` is "rankers", "arrangers" or "query_processors".
+
+        Raises:
+            NotFound: no profile runs it.
+        """
+        return self._components.switch(kind, name, on=False)
+
+    def enable(self, kind: str, name: str) -> ComponentStatus:
+        """Take it in again, though its breaker were open; raises NotFound."""
+        return self._components.switch(kind, name, on=True)
 
     def close(self) -> None:
         """Flush and release everything; searches after it raise NoIndex."""
@@ -311,39 +330,16 @@ class Engine(KnowsShoppers):
 
     def _open_checked(self, generation: str) -> VectorStore:
         """Open a generation that these encoders made, and no other."""
-        if reason := self._mismatch(self._stores.describe(generation)):
+        spec = self._stores.describe(generation)
+        if reason := mismatch(spec, self._text, self._image):
             raise IndexMismatch(f"generation {generation!r} {reason}", field="generation")
         return self._stores.open(generation)
-
-    def _mismatch(self, spec: GenerationSpec) -> str:
-        """How ``spec`` differs from this engine's encoders; empty if it does not."""
-        made_by = (spec.text_encoder, spec.image_encoder)
-        for made, ours in zip(made_by, (self._text.info, self._image.info), strict=True):
-            if made.fingerprint != ours.fingerprint:
-                return (
-                    f"was made by {made.name} {made.version}, this engine runs {ours.name} "
-                    f"{ours.version}: index again, or set the encoders back"
-                )
-        return ""
 
     def _swap(self, generation: str, store: VectorStore) -> threading.Event:
         """Serve ``generation`` from now on; the event is set when the old one has closed."""
         self._refusal = ""
-        shop = ShopViews(store, self._text)
-        warm_up(
-            [p for line in self._pipelines.values() for p in line.query_processors], shop.current
-        )
-        live = Live(
-            generation, store, self._text, self._image, self._pipelines, shop, self.behaviour
-        )
+        shop = ShopViews(store, self._text, self.rules.current)
+        pipelines = self._components.pipelines
+        warm_up([p for line in pipelines.values() for p in line.query_processors], shop.current)
+        live = Live(generation, store, self._text, self._image, pipelines, shop, self.behaviour)
         return self._slot.swap(live)
-
-    def _local_images(self, product: Product, root: str) -> list[Image]:
-        images: list[Image] = []
-        for ref in product.images[: self.settings.images.max_per_product]:
-            try:
-                data = read_local(Path(root), ref, self.settings.images)
-                images.append(decode_image(data, self.settings.images))
-            except InvalidImage as error:
-                log.warning("product %r: %s", product.id, error)
-        return images

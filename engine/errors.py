@@ -10,6 +10,8 @@
     │   │   └── ImageTooLarge           over the byte or pixel cap (HTTP 413)
     │   └── ForbiddenUrl            URL fetching is off, or the address is not public
     ├── NotFound                no such product, generation or shop (HTTP 404)
+    ├── InvalidRules            the file of business rules is broken (HTTP 409)
+    ├── EditConflict            somebody else changed it meanwhile (HTTP 412)
     ├── InvalidSettings         entrepot.toml or an ENTREPOT_ variable is wrong
     ├── PluginError             a plugin failed to load, to build or to answer
     │   └── UnknownPlugin           a name nobody registered
@@ -59,6 +61,12 @@ class ForbiddenUrl(InvalidRequest): ...
 
 
 class NotFound(EntrepotError): ...
+
+
+class InvalidRules(EntrepotError): ...
+
+
+class EditConflict(EntrepotError): ...
 
 
 class InvalidSettings(EntrepotError): ...

@@ -156,7 +156,9 @@ class EventStore(Protocol):
         """Take :meth:`opt_out` back for events to come."""
         ...
 
-    def opted_out(self, id: str) -> bool: ...
+    def opted_out(self, id: str) -> bool:
+        """Whether the events of this shopper are ignored."""
+        ...
 
     def compact(self, before: datetime) -> int:
         """Delete the events that happened before that; how many. Others write meanwhile."""
@@ -166,9 +168,13 @@ class EventStore(Protocol):
         """All events since then in the order of arrival, for training."""
         ...
 
-    def count(self) -> int: ...
+    def count(self) -> int:
+        """How many events there are."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release everything."""
+        ...
 
 
 def settle(event: Event, now: datetime, oldest: datetime) -> Event:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from .errors import InvalidFilter
+from .plan import Selection
 from .schema import FieldKind, IndexSchema
 from .types import AttributeValue
 
@@ -44,10 +45,18 @@ Condition = Terms | Range
 
 
 class Filter(Struct, frozen=True):
-    """A conjunction of conditions, minus the products named in ``exclude_ids``."""
+    """A conjunction of conditions, minus the products named in ``exclude_ids`` and those that
+    all conditions of a group in ``exclude`` hold for. No group is empty."""
 
     conditions: tuple[Condition, ...] = ()
     exclude_ids: tuple[str, ...] = ()
+    exclude: tuple[tuple[Condition, ...], ...] = ()
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that it asks about."""
+        groups = (self.conditions, *self.exclude)
+        return list(dict.fromkeys(condition.field for group in groups for condition in group))
 
 
 def parse_filters(raw: Mapping[str, Any], schema: IndexSchema) -> Filter:
@@ -57,6 +66,20 @@ def parse_filters(raw: Mapping[str, Any], schema: IndexSchema) -> Filter:
         InvalidFilter: unknown field, operator or value type; the message names the remedy.
     """
     return Filter(tuple(c for name, spec in raw.items() for c in _conditions(name, spec, schema)))
+
+
+def conditions_of(raw: Mapping[str, Any]) -> tuple[Condition, ...]:
+    """The conditions of filters that :func:`parse_filters` has let pass, without the schema."""
+    found: list[Condition] = []
+    for name, spec in raw.items():
+        if not isinstance(spec, Mapping):
+            found.append(Terms(name, _items(spec)))
+            continue
+        if "not" in spec:
+            found.append(Terms(name, _items(spec["not"]), negate=True))
+        if bounds := {op: spec[op] for op in _BOUNDS if op in spec}:
+            found.append(Range(name, **bounds))
+    return tuple(found)
 
 
 def require_field(name: str, schema: IndexSchema, *, use: str) -> FieldKind:
@@ -96,13 +119,17 @@ def _conditions(name: str, spec: Any, schema: IndexSchema) -> list[Condition]:
 
 
 def _values(name: str, spec: Any, kind: FieldKind) -> tuple[Scalar, ...]:
-    items = spec if isinstance(spec, list | tuple) else [spec]
+    items = _items(spec)
     if not 1 <= len(items) <= MAX_VALUES:
         raise InvalidFilter(
             f"filters.{name}: give 1 to {MAX_VALUES} values, not {len(items)}",
             field=f"filters.{name}",
         )
     return tuple(_value(name, item, kind) for item in items)
+
+
+def _items(spec: Any) -> tuple[Any, ...]:
+    return tuple(spec) if isinstance(spec, list | tuple) else (spec,)
 
 
 def _value(name: str, item: Any, kind: FieldKind) -> Scalar:
@@ -127,11 +154,28 @@ def _number(name: str, item: Any) -> float:
     raise InvalidFilter(f"filters.{name}: {item!r} is not a finite number", field=f"filters.{name}")
 
 
-def matches(filter: Filter, product_id: str, values: Mapping[str, AttributeValue]) -> bool:
+def matches(filter: Filter, product_id: str, values: Mapping[str, AttributeValue | None]) -> bool:
     """Whether a product with these field values passes ``filter``: the reference meaning."""
-    return product_id not in filter.exclude_ids and all(
-        _matches(c, values.get(c.field)) for c in filter.conditions
+    return (
+        product_id not in filter.exclude_ids
+        and holds(filter.conditions, values)
+        and not any(holds(group, values) for group in filter.exclude)
     )
+
+
+def holds(conditions: Sequence[Condition], values: Mapping[str, AttributeValue | None]) -> bool:
+    """Whether all of ``conditions`` are true of a product with these field values."""
+    return all(_matches(c, values.get(c.field)) for c in conditions)
+
+
+def selector(selection: Selection) -> Callable[[str, Mapping[str, Any]], bool]:
+    """Whether a product, by its id and field values, is among those of a checked selection."""
+    ids, conditions = frozenset(selection.ids), conditions_of(selection.filters)
+
+    def selects(product_id: str, values: Mapping[str, Any]) -> bool:
+        return product_id in ids or (bool(conditions) and holds(conditions, values))
+
+    return selects
 
 
 def _matches(condition: Condition, value: AttributeValue | None) -> bool:

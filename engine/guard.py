@@ -1,10 +1,11 @@
 """Runs plugin code so that it can neither stop nor spoil a search.
 
-Each guarded component has a deadline, a check of what it returns and a circuit breaker. A
-call runs on a daemon thread; one that overruns is left behind (a thread cannot be killed) and
-the breaker opens until it comes back, so that at most a few threads hang in one plugin. After
-three failures in a row it opens for the whole recovery time, however soon the calls came
-back. Then one trial call is let through.
+Each guarded component has a deadline, a check of what it returns, a circuit breaker and figures
+of what it cost. A call runs on a daemon thread, or in a process of its own
+(:mod:`engine.isolation`). One that overruns on a thread is left behind, for a thread cannot be
+killed, and the breaker opens until it comes back, so that at most a few threads hang in one
+plugin. After three failures in a row, or one gross overrun, it opens for the whole recovery
+time, however soon the calls came back. Then one trial call is let through.
 """
 
 from __future__ import annotations
@@ -15,17 +16,39 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
+from .breaker import Breaker, Open
 from .errors import PluginError
+from .tally import Cause, Tally
 
 T = TypeVar("T")
 
-FAILURES_TO_OPEN = 3
+GROSS = 5.0
+"""A call on a thread is a gross overrun where it took so many times its deadline,"""
+GROSS_AT_LEAST_S = 0.25
+"""and no less than this: a busy machine alone makes short calls late by tens of milliseconds."""
+MAX_STRAYS = 4
+"""While so many calls hang in a component, no other is tried."""
 
 
 class PluginFailed(PluginError):
     """A guarded call gave nothing usable; the message says why."""
+
+
+class Failure(Exception):
+    """Why a call gave nothing usable, and what that means to the breaker: it ``counts``; it
+    ``opens`` it at once; the call was not made and is ``undecided``; or it was ``told`` already."""
+
+    def __init__(
+        self,
+        cause: Cause,
+        reason: str,
+        effect: Literal["counts", "opens", "undecided", "told"] = "counts",
+    ) -> None:
+        super().__init__(reason)
+        self.cause: Cause = cause
+        self.effect = effect
 
 
 class Call(Generic[T]):
@@ -34,13 +57,15 @@ class Call(Generic[T]):
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
         self._began: float | None = None
+        self._ended: float | None = None
         self.future: Future[T] = Future()
 
     def run(self) -> Callable[[], object]:
         """Call the function; returned is what hands its outcome over."""
         self._began = time.perf_counter()
         try:
-            return partial(self.future.set_result, self._function())
+            answer = self._function()
+            return partial(self.future.set_result, answer)
         except Exception as error:
             return partial(self.future.set_exception, error)
         # SystemExit and the like: they may end neither the worker nor the caller, in whom a
@@ -48,6 +73,15 @@ class Call(Generic[T]):
         except BaseException as error:
             failed = PluginFailed(f"{type(error).__name__}: {error}")
             return partial(self.future.set_exception, failed)
+        finally:
+            self._ended = time.perf_counter()
+
+    @property
+    def took(self) -> float:
+        """Seconds it has run, until it ended; 0 where it has not begun."""
+        if self._began is None:
+            return 0.0
+        return (self._ended or time.perf_counter()) - self._began
 
     def result(self, deadline_s: float) -> T:
         """The function's result, or TimeoutError when it has run for ``deadline_s``.
@@ -116,33 +150,33 @@ class _Worker:
 
 
 class Guard:
-    """The deadline and circuit breaker of one component; thread-safe.
+    """The deadline, circuit breaker and figures of one component; thread-safe.
 
-    ``deadline_s`` and ``recovery_s`` are seconds; ``clock`` is monotonic seconds.
+    Calls are made on threads of ``pool``; where that is None, in the caller's thread: then the
+    function keeps ``deadline_s`` itself and raises :class:`Failure`. ``deadline_s`` and
+    ``recovery_s`` are seconds; ``clock`` is monotonic seconds.
     """
 
     def __init__(
         self,
         name: str,
-        pool: DaemonPool,
+        pool: DaemonPool | None,
         deadline_s: float,
         recovery_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
+        self.deadline_s = deadline_s
+        self.breaker = Breaker(name, recovery_s, clock)
+        self.tally = Tally()
         self._pool = pool
-        self._deadline_s = deadline_s
-        self._recovery_s = recovery_s
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._open_until: float | None = None
-        self._reason = ""
+        self._gross_s = max(GROSS * deadline_s, GROSS_AT_LEAST_S)
+        self._strays: set[object] = set()
 
     @property
     def open_reason(self) -> str:
-        """Why the breaker is open; empty while it is closed."""
-        return self._reason if self._open_until is not None else ""
+        """Why the breaker is not closed; empty while it is."""
+        return self.breaker.reason
 
     def call(self, function: Callable[[], T], check: Callable[[T], None]) -> T:
         """``function()`` within the deadline, passed by ``check`` (which raises ValueError).
@@ -151,49 +185,92 @@ class Guard:
             PluginFailed: overrun, any exception, a refused result, or an open breaker.
         """
         trial = self._admit()
-        call = self._pool.submit(function)
+        began = time.perf_counter()
         try:
-            result = call.result(self._deadline_s)
-            check(result)
-        except TimeoutError as error:
-            # A TimeoutError of the plugin's own making counts as an overrun too.
-            reason = f"missed its deadline of {self._deadline_s * 1000:g} ms"
-            failed = self._failed(reason, trial, opens=True)
-            call.future.add_done_callback(self._came_back)
-            raise failed from error
-        except PluginFailed as error:
-            raise self._failed(str(error), trial) from error
-        except Exception as error:
-            raise self._failed(f"{type(error).__name__}: {error}", trial) from error
-        with self._lock:
-            # A call that began before the breaker opened says nothing against opening it.
-            if trial or self._open_until is None:
-                self._failures, self._open_until, self._reason = 0, None, ""
+            result = self._result(function, trial)
+            _check(check, result)
+        except Failure as failure:
+            raise self._failed(failure, trial) from failure
+        finally:
+            self.tally.called(time.perf_counter() - began)
+        self.breaker.succeeded(trial=trial)
         return result
 
     def _admit(self) -> bool:
         """Whether this call is the trial of a half-open breaker."""
-        with self._lock:
-            if self._open_until is None:
-                return False
-            if self._clock() < self._open_until:
-                raise PluginFailed(f"switched off for now: {self._reason}", field=self.name)
-            # Half-open: this call is the trial, the others keep out until it has ended.
-            self._open_until = self._clock() + self._recovery_s
-            return True
+        try:
+            if len(self._strays) >= MAX_STRAYS:
+                raise Open(f"switched off: {len(self._strays)} calls of it have not come back")
+            return self.breaker.admit()
+        except Open as error:
+            self.tally.failed("open")
+            raise PluginFailed(str(error), field=self.name) from None
 
-    def _failed(self, reason: str, trial: bool, *, opens: bool = False) -> PluginFailed:
-        with self._lock:
-            # Calls that ran side by side and fail after it opened are the same failure.
-            if trial or self._open_until is None:
-                self._failures += 1
-                self._reason = reason
-                if trial or opens or self._failures >= FAILURES_TO_OPEN:
-                    self._open_until = self._clock() + self._recovery_s
+    def _result(self, function: Callable[[], T], trial: bool) -> T:
+        """What ``function`` returns; raises Failure."""
+        try:
+            if self._pool is None:
+                return function()
+            call = self._pool.submit(function)
+            try:
+                result = call.result(self.deadline_s)
+            except TimeoutError as error:
+                # A TimeoutError of the plugin's own making counts as an overrun too.
+                raise self._overrun(call, trial) from error
+            # What holds the GIL lets nobody see that it is late until it is done.
+            if call.took >= self._gross_s:
+                raise self._overrun(call, trial)
+            return result
+        except Failure:
+            raise
+        except PluginFailed as error:
+            raise Failure("error", str(error)) from error
+        except Exception as error:
+            raise Failure("error", _told(error)) from error
+
+    def _overrun(self, call: Call[T], trial: bool) -> Failure:
+        """Open the breaker until the call comes back or, after a gross one, for the whole
+        recovery time."""
+        reason = f"missed its deadline of {self.deadline_s * 1000:g} ms"
+        if call.took >= self._gross_s:
+            reason = self._grossly(call)
+            self.breaker.condemn(reason, trial=trial)
+        else:
+            self.breaker.failed(reason, trial=trial, opens=True)
+        self._strays.add(call)
+        call.future.add_done_callback(lambda _: self._came_back(call))
+        return Failure("deadline", reason, "told")
+
+    def _came_back(self, call: Call[T]) -> None:
+        self._strays.discard(call)
+        if call.took >= self._gross_s:
+            self.breaker.stay(self._grossly(call))
+        else:
+            self.breaker.came_back()
+
+    def _grossly(self, call: Call[T]) -> str:
+        return (
+            f"took {call.took * 1000:,.0f} ms, with a deadline of {self.deadline_s * 1000:g} ms "
+            'that no thread can be held to; set isolation = "process" under '
+            f"[plugins.limits.{self.name}]"
+        )
+
+    def _failed(self, failure: Failure, trial: bool) -> PluginFailed:
+        reason = str(failure)
+        self.tally.failed(failure.cause)
+        if failure.effect == "undecided":
+            self.breaker.undecided(trial=trial)
+        elif failure.effect != "told":
+            self.breaker.failed(reason, trial=trial, opens=failure.effect == "opens")
         return PluginFailed(reason, field=self.name)
 
-    def _came_back(self, late: Future[T]) -> None:
-        """A busy machine makes good plugins late: such a one may try again at once."""
-        with self._lock:
-            if self._open_until is not None and self._failures < FAILURES_TO_OPEN:
-                self._open_until = self._clock()
+
+def _check(check: Callable[[T], None], result: T) -> None:
+    try:
+        check(result)
+    except Exception as error:
+        raise Failure("answer", _told(error)) from error
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -49,7 +49,15 @@ class Register(Protocol[T_contra]):
 
     def __call__(
         self, name: str, factory: Callable[[Any], T_contra], options: type[Struct] = NoOptions
-    ) -> None: ...
+    ) -> None:
+        """Offer a component.
+
+        ``name`` is how settings refer to it, one of its kind. ``factory`` gets an instance of
+        ``options`` and returns the component; import a heavy vendor in there, so that a shop
+        that does not use it does not load it. ``options`` is a frozen struct that the settings'
+        table must fit.
+        """
+        ...
 
 
 @hookspec

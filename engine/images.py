@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import logging
 import struct
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import ImageTooLarge, InvalidImage
 from .settings import ImageSettings
+from .types import Product
+
+log = logging.getLogger(__name__)
 
 DRAFT_SIDE = 512
 """JPEGs are decoded at the smallest of Pillow's DCT scales that keeps both sides above this:
@@ -118,3 +122,14 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     low, high = (0.0, 65535.0) if image.mode.startswith("I;16") else (values.min(), values.max())
     scaled = (values - low) * (255.0 / max(float(high - low), 1e-6))
     return Image.fromarray(scaled.astype(np.uint8))
+
+
+def read_photos(product: Product, root: str, limits: ImageSettings) -> list[Image.Image]:
+    """A product's photos from below ``root``; those that cannot be read are logged and left out."""
+    images: list[Image.Image] = []
+    for ref in product.images[: limits.max_per_product]:
+        try:
+            images.append(decode_image(read_local(Path(root), ref, limits), limits))
+        except InvalidImage as error:
+            log.warning("product %r: %s", product.id, error)
+    return images

@@ -22,8 +22,9 @@ from msgspec import Struct
 from .encoders import bridge_of
 from .errors import NotFound
 from .live import Live
+from .plan import QueryPlan
 from .protocols import Encoder, LaneQuery, Vectors, VectorStore
-from .types import Query, QueryPlan
+from .types import Query
 
 LANE_WEIGHTS: Mapping[str, float] = {
     "text": 1.0,

@@ -21,6 +21,7 @@ from msgspec import Struct
 from . import hookspecs
 from .errors import EntrepotError, InvalidSettings, PluginError, UnknownPlugin
 from .hookspecs import API_VERSION, NoOptions
+from .offers import offers_of
 from .settings import PluginSettings
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,13 @@ BUILTINS = (
     "plugins.understand",
     "plugins.availability",
     "plugins.understood",
+    "plugins.rules",
+    "plugins.boosts",
+    "plugins.ltr",
     "plugins.variants",
+    "plugins.caps",
+    "plugins.diversity",
+    "plugins.cross_encoder",
     "plugins.sqlite_events",
     "plugins.postgres_events",
     "models.cli",
@@ -59,38 +66,57 @@ KINDS = (
 )
 
 
+PROFILE_KINDS = ("query_processors", "rankers", "arrangers")
+"""What profiles name, in the order it runs; it can run in processes of its own."""
+DISABLED = "disabled in the settings"
+
+
 class PluginStatus(Struct, frozen=True):
-    """One plugin module as ``/v1/plugins`` shows it; ``error`` is empty when it loaded."""
+    """One plugin module as ``/v1/plugins`` shows it; ``error`` is empty when it loaded.
+    ``distribution`` is the package that brought it and its version, empty for a built-in."""
 
     name: str
     builtin: bool
     provides: dict[str, tuple[str, ...]]
     error: str = ""
+    distribution: str = ""
 
 
 class _Registered(Struct, frozen=True):
     factory: Callable[[Any], Any]
     options: type[Struct]
     plugin: str
+    isolated: bool = False
 
 
 class PluginManager:
     """All components that are on offer, by kind and name.
 
+    With ``only``, no plugin but the first of that name is loaded.
+
     Raises:
         PluginError: a plugin is broken and ``settings.strict`` is set.
     """
 
-    def __init__(self, settings: PluginSettings | None = None) -> None:
+    def __init__(self, settings: PluginSettings | None = None, only: str | None = None) -> None:
         self._settings = settings or PluginSettings()
         self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
         self._pluggy.add_hookspecs(hookspecs)
         self._components: dict[str, dict[str, _Registered]] = {kind: {} for kind in KINDS}
         self.statuses: list[PluginStatus] = []
         for name in BUILTINS:
-            self._load(name, partial(importlib.import_module, name), builtin=True)
+            if only in (None, name):
+                self._load(name, partial(importlib.import_module, name))
         for entry in _third_party():
-            self._load(entry.name, entry.load, builtin=False)
+            if only is None or (entry.name == only and not self.statuses):
+                self._load(entry.name, entry.load, entry)
+        if only is None:
+            self._check_isolated()
+
+    @property
+    def missing(self) -> list[PluginStatus]:
+        """The plugins that failed to load: what they would have offered, nobody knows."""
+        return [status for status in self.statuses if status.error and status.error != DISABLED]
 
     def names(self, kind: str) -> list[str]:
         """Registered component names of one kind, sorted."""
@@ -99,6 +125,19 @@ class PluginManager:
     def plugin_of(self, kind: str, name: str) -> str:
         """The plugin module or entry point that registered a component."""
         return self._find(kind, name).plugin
+
+    def is_isolated(self, kind: str, name: str) -> bool:
+        """Whether the component can run in a process of its own alone."""
+        found = self._components[kind].get(name)
+        return found is not None and found.isolated
+
+    def options_of(self, kind: str, name: str) -> type[Struct]:
+        """The struct that a component's options must fit."""
+        return self._find(kind, name).options
+
+    def settings_of(self, name: str) -> Mapping[str, Any]:
+        """The options that the settings give the components of a name; not validated."""
+        return self._settings.options.get(name, {})
 
     def create(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
         """Build a component with validated options.
@@ -109,7 +148,7 @@ class PluginManager:
             PluginError: the factory failed with an error of another kind than ours.
         """
         found = self._find(kind, name)
-        merged = {**self._settings.options.get(name, {}), **(options or {})}
+        merged = {**self.settings_of(name), **(options or {})}
         known = found.options.__struct_encode_fields__
         try:
             # Here, too, for an option struct may have left out forbid_unknown_fields.
@@ -124,7 +163,7 @@ class PluginManager:
             return found.factory(typed)
         except EntrepotError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{name!r} cannot be built: {type(error).__name__}: {error}", field=name
             ) from error
@@ -140,30 +179,41 @@ class PluginManager:
                 field=name,
             ) from None
 
-    def _load(self, name: str, load: Callable[[], Any], *, builtin: bool) -> None:
+    def _load(self, name: str, load: Callable[[], Any], entry: EntryPoint | None = None) -> None:
+        builtin, origin = entry is None, _distribution(entry)
         if name in self._settings.disabled:
-            self.statuses.append(PluginStatus(name, builtin, {}, "disabled in the settings"))
+            self.statuses.append(PluginStatus(name, builtin, {}, DISABLED, origin))
             return
         offers: dict[str, dict[str, _Registered]] = {}
         error = ""
         try:
-            offers = self._offers(name, load())
+            self._refuse_namesake(name)
+            apart = name in self._settings.isolated
+            offers = self._offers_apart(name) if apart else self._offers(name, load())
         # SystemExit too: a plugin that exits on import must not take the shop down with it.
         except (Exception, SystemExit) as failure:
-            error = f"{type(failure).__name__}: {failure}"
+            ours = isinstance(failure, PluginError)
+            error = str(failure) if ours else f"{type(failure).__name__}: {failure}"
             if self._settings.strict:
                 raise PluginError(f"plugin {name!r}: {error}", field=name) from failure
             log.warning("plugin %r is left out: %s", name, error)
         for kind, components in offers.items():
             self._components[kind].update(components)
         provides = {kind: tuple(components) for kind, components in offers.items()}
-        self.statuses.append(PluginStatus(name, builtin, provides, error))
+        self.statuses.append(PluginStatus(name, builtin, provides, error, origin))
+
+    def _refuse_namesake(self, name: str) -> None:
+        for status in self.statuses:
+            if status.name == name:
+                first = status.distribution or "Entrepot itself"
+                raise PluginError(
+                    f"a plugin of {first} is called {name!r}, too, and came first; uninstall one, "
+                    "or rename its entry point"
+                )
 
     def _offers(self, name: str, module: Any) -> dict[str, dict[str, _Registered]]:
         """What one plugin registers, checked whole before any of it counts."""
-        wanted = getattr(module, "ENTREPOT_API", API_VERSION)
-        if wanted != API_VERSION:
-            raise PluginError(f"made for plugin API {wanted}, this is {API_VERSION}")
+        _check_api(getattr(module, "ENTREPOT_API", API_VERSION))
         self._pluggy.register(module, name)
         try:
             self._pluggy.check_pending()
@@ -180,8 +230,36 @@ class PluginManager:
             self._pluggy.unregister(module)
             raise
 
+    def _offers_apart(self, name: str) -> dict[str, dict[str, _Registered]]:
+        """What one plugin registers, by what a process says that imported it."""
+
+        def refuse(options: object) -> None:
+            raise PluginError(f"plugin {name!r} is isolated: this runs in a process of its own")
+
+        offers: dict[str, dict[str, _Registered]] = {kind: {} for kind in PROFILE_KINDS}
+        for kind, components in offers_of(name).items():
+            if components and kind not in PROFILE_KINDS:
+                raise PluginError(
+                    f"it offers {kind}, which cannot run in a process of their own; take it out "
+                    "of plugins.isolated"
+                )
+            for component, fields in components.items():
+                options = msgspec.defstruct("Options", [(field, Any, None) for field in fields])
+                self._collector(kind, name, offers[kind], isolated=True)(component, refuse, options)
+        return offers
+
+    def _check_isolated(self) -> None:
+        """A misspelt name would let a plugin into the server after all."""
+        installed = [status.name for status in self.statuses]
+        for name in self._settings.isolated:
+            if name not in installed:
+                raise InvalidSettings(
+                    f"plugins.isolated: no plugin {name!r}; installed: {', '.join(installed)}",
+                    field="plugins.isolated",
+                )
+
     def _collector(
-        self, kind: str, plugin: str, into: dict[str, _Registered]
+        self, kind: str, plugin: str, into: dict[str, _Registered], isolated: bool = False
     ) -> Callable[..., None]:
         def register(
             name: str, factory: Callable[[Any], Any], options: type[Struct] = NoOptions
@@ -189,10 +267,29 @@ class PluginManager:
             taken = self._components[kind].get(name) or into.get(name)
             if taken is not None:
                 raise PluginError(f"{kind}: {name!r} is already registered by {taken.plugin!r}")
-            into[name] = _Registered(factory, options, plugin)
+            into[name] = _Registered(factory, options, plugin, isolated)
 
         return register
 
 
+def _check_api(wanted: object) -> None:
+    """``ENTREPOT_API`` is the plugin API a module was made for, or the first and the last."""
+    first, last = wanted if isinstance(wanted, tuple) and len(wanted) == 2 else (wanted, wanted)
+    if not (type(first) is int and type(last) is int and first <= last):
+        raise PluginError(
+            f"ENTREPOT_API is {wanted!r}; give one version, such as {API_VERSION}, or the first "
+            f"and the last, such as ({API_VERSION}, {API_VERSION + 1})"
+        )
+    if not first <= API_VERSION <= last:
+        versions = str(first) if first == last else f"{first} to {last}"
+        raise PluginError(f"made for plugin API {versions}, this is {API_VERSION}")
+
+
 def _third_party() -> Iterator[EntryPoint]:
-    yield from sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
+    found = entry_points(group=ENTRY_POINT_GROUP)
+    yield from sorted(found, key=lambda entry: (entry.name, _distribution(entry)))
+
+
+def _distribution(entry: EntryPoint | None) -> str:
+    origin = getattr(entry, "dist", None)
+    return f"{origin.name} {origin.version}" if origin is not None else ""

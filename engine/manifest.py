@@ -1,9 +1,10 @@
 """The served-model directory: ``manifest.json`` beside ONNX graphs and a tokenizer.
 
-One directory can hold a text tower, an image tower and a query tower. The first two embed: one
-may have several output spaces (``joint``: text and images together; ``sentence``: texts only),
-so that one pass serves them all. The last tells what the words of a query are. Every file's
-hash is in the manifest and is checked when it is loaded.
+One directory can hold a text tower, an image tower, a query tower and a pair tower. The first two
+embed: one may have several output spaces (``joint``: text and images together; ``sentence``: texts
+only), so that one pass serves them all. The query tower tells what the words of a query are, the
+pair tower how well a product answers one. Every file's hash is in the manifest and is checked when
+it is loaded.
 """
 
 from __future__ import annotations
@@ -85,12 +86,29 @@ class QueryTower(Struct, frozen=True):
         return ("tags", "categories") if self.categories else ("tags",)
 
 
+class PairTower(Struct, frozen=True):
+    """A cross-encoder, which reads a query and a product's text together.
+
+    ``file`` takes int64 ``input_ids [n, t]`` (padded with ``pad_id``, which changes nothing), the
+    two texts as the tokenizer joins a pair, and gives float32 ``relevance [n]``: a logit, higher
+    is better. Of longer pairs the longer text is cut until both fit into ``max_tokens``.
+    """
+
+    file: str
+    tokenizer: str
+    max_tokens: int
+    pad_id: int = 0
+
+
 class Space(Struct, frozen=True):
     """An output space. ``min_score`` is the noise floor per query modality: the cosine that
     99 % of pairs of a query and a product of another trade stay below."""
 
     dim: int
     min_score: dict[str, float] = field(default_factory=dict)
+
+
+Tower = TextTower | ImageTower | QueryTower | PairTower
 
 
 class Manifest(Struct, frozen=True):
@@ -106,13 +124,15 @@ class Manifest(Struct, frozen=True):
     text: TextTower | None = None
     image: ImageTower | None = None
     query: QueryTower | None = None
+    pair: PairTower | None = None
     quality: dict[str, float] = field(default_factory=dict)
     speed: dict[str, float] = field(default_factory=dict)
 
     @property
-    def towers(self) -> tuple[TextTower | ImageTower | QueryTower, ...]:
+    def towers(self) -> tuple[Tower, ...]:
         """Those that it has."""
-        return tuple(tower for tower in (self.text, self.image, self.query) if tower is not None)
+        every = (self.text, self.image, self.query, self.pair)
+        return tuple(tower for tower in every if tower is not None)
 
     def info(self, space: str) -> EncoderInfo:
         """What an encoder that serves ``space`` is; raises InvalidModel if there is none."""
@@ -207,14 +227,14 @@ def _check_references(path: Path, manifest: Manifest) -> None:
     """Every file and space that a tower names must be described."""
     for tower in manifest.towers:
         missing = _files(tower) - manifest.files.keys()
-        if not isinstance(tower, QueryTower):
+        if isinstance(tower, TextTower | ImageTower):
             missing |= set(tower.spaces) - manifest.spaces.keys()
         if missing:
             names = ", ".join(sorted(missing))
             raise InvalidModel(f"{path} names but does not describe {names}: export it again")
 
 
-def _files(tower: TextTower | ImageTower | QueryTower) -> set[str]:
+def _files(tower: Tower) -> set[str]:
     return {tower.file} if isinstance(tower, ImageTower) else {tower.file, tower.tokenizer}
 
 

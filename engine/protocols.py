@@ -16,8 +16,10 @@ from msgspec import Struct, field
 from PIL.Image import Image
 
 from .filters import Filter
+from .plan import QueryPlan
+from .rules import NO_RULES, RuleSet
 from .schema import IndexSchema
-from .types import EncoderInfo, FacetValue, Product, QueryPlan, SortBy
+from .types import EncoderInfo, FacetValue, Product, SortBy
 
 Vectors = npt.NDArray[np.float32]
 Role = Literal["query", "document"]
@@ -27,7 +29,9 @@ class Encoder(Protocol):
     """Texts and images to unit vectors in one joint space."""
 
     @property
-    def info(self) -> EncoderInfo: ...
+    def info(self) -> EncoderInfo:
+        """What it is; the same for as long as it lives."""
+        ...
 
     def encode_texts(self, texts: Sequence[str], role: Role) -> Vectors:
         """Unit rows, float32 ``[len(texts), dim]``; an embedding never depends on its batch."""
@@ -41,7 +45,9 @@ class Encoder(Protocol):
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release what it holds; a second call does nothing."""
+        ...
 
 
 class Point(Struct, frozen=True):
@@ -104,7 +110,9 @@ class VectorStore(Protocol):
     (equal scores are ordered by product id)."""
 
     @property
-    def spec(self) -> GenerationSpec: ...
+    def spec(self) -> GenerationSpec:
+        """What the generation holds."""
+        ...
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Insert or replace; on return the points are durable and visible."""
@@ -146,7 +154,9 @@ class VectorStore(Protocol):
         """Every point with its vectors (``bm25`` left empty), in no particular order."""
         ...
 
-    def count(self, filter: Filter) -> int: ...
+    def count(self, filter: Filter) -> int:
+        """How many products are under ``filter``, exactly."""
+        ...
 
     def build(self, schema: IndexSchema, products: int) -> None:
         """End a bulk load: payload indexes first, then HNSW, then flush.
@@ -197,7 +207,9 @@ class VectorStores(Protocol):
         """Delete a generation, built or half-built. Raises GenerationLive for the live one."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release the backend; stores that are open stay so."""
+        ...
 
 
 class ShopView(Struct, frozen=True, eq=False):
@@ -207,7 +219,7 @@ class ShopView(Struct, frozen=True, eq=False):
     ``vocabulary`` maps each keyword field to its values and about how many products have them
     (products changed or deleted since the generation went live still count). ``prices`` is
     about how many products have a price in each currency, "" where they name none. ``locale``
-    is that of the keyword lane.
+    is that of the keyword lane. ``rules`` are the business rules in force.
     """
 
     schema: IndexSchema
@@ -215,6 +227,7 @@ class ShopView(Struct, frozen=True, eq=False):
     text_encoder: Encoder
     prices: Mapping[str, int] = field(default_factory=dict)
     locale: str = "en"
+    rules: RuleSet = NO_RULES
 
 
 class QueryProcessor(Protocol):

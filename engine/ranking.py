@@ -14,8 +14,10 @@ import numpy.typing as npt
 from .behaviour import Behaviour
 from .guard import Guard, PluginFailed
 from .live import Pipeline
+from .plan import QueryPlan
+from .profiles import Taste
 from .protocols import Vectors, VectorStore
-from .types import Candidate, Degraded, Move, QueryPlan, Reasons, SearchRequest
+from .types import Candidate, Degraded, Move, Reasons, SearchRequest
 from .window import Arranger, Explains, NeedsBehaviour, Ranker, RankingBatch
 
 T = TypeVar("T", bound=np.generic)
@@ -50,7 +52,7 @@ def rank(
         batch = _with_behaviour(batch, pipeline, store, behaviour, ranked.degraded)
     for guard, ranker in pipeline.rankers:
         try:
-            scores = guard.call(partial(ranker.rank, batch), _score_check(len(window)))
+            scores = guard.call(partial(ranker.rank, _own(batch)), score_check(len(window)))
         except PluginFailed as error:
             ranked.degraded.append(Degraded(guard.name, str(error)))
             continue
@@ -65,14 +67,16 @@ def rank(
     order = np.argsort(-batch.scores, kind="stable")
     ranked.window = [window[i] for i in order]
     if pipeline.arrangers:
-        _arrange(ranked, _take(batch, order), pipeline)
+        _arrange(ranked, take(batch, order), pipeline)
     return ranked
 
 
 def _arrange(ranked: Ranked, batch: RankingBatch, pipeline: Pipeline) -> None:
     for guard, arranger in pipeline.arrangers:
         try:
-            kept = guard.call(partial(arranger.arrange, batch), _index_check(len(ranked.window)))
+            kept = guard.call(
+                partial(arranger.arrange, _own(batch)), index_check(len(ranked.window))
+            )
         except PluginFailed as error:
             ranked.degraded.append(Degraded(guard.name, str(error)))
             continue
@@ -84,7 +88,7 @@ def _arrange(ranked: Ranked, batch: RankingBatch, pipeline: Pipeline) -> None:
             for after, (before, candidate) in enumerate(zip(indices, ranked.window, strict=True)):
                 if before != after:
                     candidate.moves[guard.name] = Move(int(before) + 1, after + 1)
-        batch = _take(batch, indices)
+        batch = take(batch, indices)
 
 
 def explain(ranked: Ranked, page: Sequence[Candidate]) -> None:
@@ -95,7 +99,7 @@ def explain(ranked: Ranked, page: Sequence[Candidate]) -> None:
         shown = [candidate for candidate in page if candidate.id in places]
         rows = np.asarray([places[candidate.id] for candidate in shown], dtype=np.intp)
         try:
-            found = guard.call(partial(witness.explain, batch, rows), _reason_check(len(rows)))
+            found = guard.call(partial(witness.explain, _own(batch), rows), reason_check(len(rows)))
         except PluginFailed as error:
             ranked.degraded.append(Degraded(guard.name, str(error)))
             continue
@@ -174,7 +178,7 @@ def _lane_arrays(
     return ranks, scores
 
 
-def _take(batch: RankingBatch, indices: npt.NDArray[np.intp]) -> RankingBatch:
+def take(batch: RankingBatch, indices: npt.NDArray[np.intp]) -> RankingBatch:
     """The rows of ``batch`` at ``indices``, in that order."""
     return msgspec.structs.replace(
         batch,
@@ -194,17 +198,44 @@ def _frozen(array: npt.NDArray[T]) -> npt.NDArray[T]:
     return array
 
 
+def _own(batch: RankingBatch) -> RankingBatch:
+    """The batch with lists that one plugin may spoil without the next one noticing: sort its ids,
+    say."""
+    columns = {name: list(values) for name, values in batch.columns.items()}
+    profile = batch.profile
+    if profile is not None:
+        profile = msgspec.structs.replace(
+            profile, session=_own_taste(profile.session), long_term=_own_taste(profile.long_term)
+        )
+    return msgspec.structs.replace(batch, ids=list(batch.ids), columns=columns, profile=profile)
+
+
+def _own_taste(taste: Taste) -> Taste:
+    affinities = {name: dict(shares) for name, shares in taste.affinities.items()}
+    return msgspec.structs.replace(taste, affinities=affinities)
+
+
 def _mean_rows(rows: Sequence[Vectors]) -> Vectors:
-    width = max((r.shape[1] for r in rows), default=0)
-    means = [r.mean(axis=0) if len(r) else np.zeros(width, np.float32) for r in rows]
-    return np.asarray(means, dtype=np.float32).reshape(len(rows), width)
+    """The mean of each product's rows, float32 ``[n, d]``; zero where it has none."""
+    counts = np.asarray([len(own) for own in rows])
+    stacked = np.concatenate(rows)
+    if (counts == 1).all():
+        return stacked
+    means = np.zeros((len(rows), stacked.shape[1]), dtype=np.float32)
+    held = counts > 0
+    if held.any():
+        starts = (np.cumsum(counts) - counts)[held]
+        means[held] = np.add.reduceat(stacked, starts, axis=0) / counts[held, None]
+    return means
 
 
 def _union(names: Iterable[Sequence[str]]) -> list[str]:
     return sorted({name for group in names for name in group})
 
 
-def _score_check(n: int) -> Callable[[Any], None]:
+def score_check(n: int) -> Callable[[Any], None]:
+    """Refuses, with ValueError, what cannot be the scores of ``n`` candidates."""
+
     def check(scores: Vectors) -> None:
         array = np.asarray(scores, dtype=np.float32)
         if array.shape != (n,):
@@ -215,7 +246,9 @@ def _score_check(n: int) -> Callable[[Any], None]:
     return check
 
 
-def _index_check(n: int) -> Callable[[Any], None]:
+def index_check(n: int) -> Callable[[Any], None]:
+    """Refuses, with ValueError, what cannot be an order of ``n`` candidates or some of them."""
+
     def check(indices: npt.NDArray[np.intp]) -> None:
         array = np.asarray(indices)
         if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
@@ -228,7 +261,9 @@ def _index_check(n: int) -> Callable[[Any], None]:
     return check
 
 
-def _reason_check(n: int) -> Callable[[Any], None]:
+def reason_check(n: int) -> Callable[[Any], None]:
+    """Refuses, with ValueError, what cannot be the reasons of ``n`` products."""
+
     def check(found: Sequence[Mapping[str, float | str]]) -> None:
         if len(found) != n:
             raise ValueError(f"explain() must return {n} mappings, not {len(found)}")

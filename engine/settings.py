@@ -96,20 +96,41 @@ class ProfileSettings(_Table, frozen=True):
     """A named pipeline: component names in the order they run, and lane weights (a lane not
     named keeps its default; 0 switches it off)."""
 
-    query_processors: tuple[str, ...] = ("normalize", "understand")
-    rankers: tuple[str, ...] = ("understood", "availability")
+    query_processors: tuple[str, ...] = ("normalize", "understand", "rules")
+    rankers: tuple[str, ...] = ("understood", "availability", "rules")
     arrangers: tuple[str, ...] = ()
     weights: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
 
 
+class LimitSettings(_Table, frozen=True):
+    """One component's limits, by its name under ``[plugins.limits]``.
+
+    ``isolation = "process"`` runs it in a process of its own, which is killed at its deadline and
+    may use ``memory_mb`` of memory (``docs/plugin-isolation.md``).
+    """
+
+    deadline_ms: Annotated[float, Meta(gt=0)] | None = None
+    isolation: Literal["thread", "process"] = "thread"
+    memory_mb: Annotated[int, Meta(ge=16)] | None = None
+
+
 class PluginSettings(_Table, frozen=True):
-    """Third-party loading and limits. ``strict`` stops the start at the first broken plugin;
-    ``deadline_ms`` bounds each ranking plugin's call; ``options`` are per component name."""
+    """Third-party loading and limits.
+
+    ``strict`` stops the start at the first plugin that is broken, and at the first component that
+    cannot be built; ``disabled`` names plugins to leave out, ``isolated`` those that the server
+    must not even import: their components run in processes of their own. ``deadline_ms`` bounds
+    each call of a ranker, arranger or query processor, unless its own table in ``limits`` says
+    otherwise; ``recovery_s`` is how long one that fails is left alone. ``options`` are per
+    component name.
+    """
 
     strict: bool = False
     disabled: tuple[str, ...] = ()
+    isolated: tuple[str, ...] = ()
     deadline_ms: Annotated[float, Meta(gt=0)] = 50.0
     recovery_s: Annotated[float, Meta(ge=0)] = 30.0
+    limits: dict[str, LimitSettings] = field(default_factory=dict)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -151,6 +172,7 @@ class Settings(_Table, frozen=True):
 
     shop: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = "shop"
     data_dir: str = "entrepot-data"
+    rules_file: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     catalogue: CatalogueSettings = CatalogueSettings()
     images: ImageSettings = ImageSettings()
@@ -169,6 +191,14 @@ class Settings(_Table, frozen=True):
     def data_path(self) -> Path:
         """The folder of the embedded store, journal and caches, absolute."""
         return Path(self.root, self.data_dir).resolve()
+
+    @property
+    def rules_path(self) -> Path:
+        """The file of business rules, absolute; in the data folder unless the settings name one,
+        for it is written over the API and settings are often mounted read-only."""
+        if self.rules_file:
+            return Path(self.root, self.rules_file).resolve()
+        return self.data_path / "rules.json"
 
 
 def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None) -> Settings:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidModel
-from .types import Span
+from .plan import Span
 
 OUTSIDE = "O"
 LEAST = 1e-30

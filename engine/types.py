@@ -13,6 +13,8 @@ import msgspec
 from msgspec import Meta, Struct, field
 from PIL.Image import Image
 
+from .plan import QueryPlan
+
 AttributeValue = str | float | bool | list[str]
 """A filterable attribute: keyword, number, flag or list of keywords."""
 
@@ -82,7 +84,7 @@ class SearchRequest(Struct, frozen=True):
 
     ``filters`` maps a declared field to a value, a list of values (any of), a range
     ``{"gte", "gt", "lte", "lt"}`` or ``{"not": value or list}``. ``ignore`` takes back readings
-    of the words (:attr:`Span.key`, "color:navy"). ``fields`` selects product
+    of the words (:attr:`engine.plan.Span.key`, "color:navy"). ``fields`` selects product
     fields in the answer (``None``: all). ``rerank_window`` is how many fused candidates the
     rankers see, whatever ``limit`` and ``offset`` are, so that pages are stable.
     """
@@ -104,66 +106,6 @@ class SearchRequest(Struct, frozen=True):
     explain: bool = False
     rerank_window: int | None = None
     ignore: tuple[str, ...] = ()
-
-
-class Span(Struct, frozen=True, omit_defaults=True):
-    """A labelled stretch of the query, ``plan.read[start:end]``; confidence in [0, 1].
-
-    Where it names something of this shop, ``field`` and ``values`` say what: "navy" may be
-    the values "Navy Blue" and "Navy" of the field "color". ``effect`` is what the search does
-    about it: ``boost`` lifts products that have one of the values, ``filter`` and ``exclude``
-    stand in ``plan.filters``, ``note`` does nothing.
-    """
-
-    start: int
-    end: int
-    label: str
-    value: str
-    confidence: float = 1.0
-    field: str = ""
-    values: tuple[str, ...] = ()
-    effect: Literal["note", "boost", "filter", "exclude"] = "note"
-
-    @property
-    def key(self) -> str:
-        """How a shopper refers to this reading to take it back: ``"color:navy"``."""
-        return f"{self.label}:{self.value.casefold()}"
-
-
-class PlanStep(Struct, frozen=True):
-    """What one query processor did, and its wall time in milliseconds."""
-
-    processor: str
-    changed: tuple[str, ...]
-    ms: float
-
-
-class QueryPlan(Struct, frozen=True):
-    """What understanding produced from the query; each processor returns a changed copy.
-
-    ``text`` is what the lanes will search; ``original`` is what was typed; ``read`` is the text
-    that ``spans`` refer to. ``filters`` use the request's syntax and are added to the request's
-    own. ``categories`` are the likely ones, with their probability. Each of ``translations``
-    (locale → text) searches in text lanes of its own beside the original. ``ignored`` are
-    readings that the shopper took back (:attr:`Span.key`): a processor leaves them out.
-    """
-
-    original: str = ""
-    text: str = ""
-    locale: str | None = None
-    translations: dict[str, str] = field(default_factory=dict)
-    read: str = ""
-    spans: tuple[Span, ...] = ()
-    categories: dict[str, float] = field(default_factory=dict)
-    filters: dict[str, Any] = field(default_factory=dict)
-    corrections: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-    steps: tuple[PlanStep, ...] = ()
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The declared fields that ranking by this plan needs to see."""
-        return tuple(dict.fromkeys(span.field for span in self.spans if span.field))
 
 
 class LaneHit(Struct, frozen=True, gc=False):

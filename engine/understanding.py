@@ -6,25 +6,41 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 
 import msgspec
 
 from .filters import parse_filters
 from .guard import Guard, PluginFailed
+from .isolation import IsolatedProcessor
+from .plan import PlanStep, QueryPlan
 from .protocols import QueryProcessor, ShopView
 from .schema import IndexSchema
-from .types import Degraded, PlanStep, QueryPlan
+from .types import Degraded, SearchRequest
 
 log = logging.getLogger(__name__)
 
 WARM_UP_S = 5.0
 
 
-def plan_of(text: str, locale: str | None, ignore: Sequence[str]) -> QueryPlan:
-    """Where understanding starts: what was typed, and the readings that were taken back."""
-    ignored = tuple(key.casefold() for key in ignore)
-    return QueryPlan(original=text, text=text, locale=locale, ignored=ignored)
+_ASKED = ("original", "ignored", "market", "selected", "at")
+"""What a plan says of the request, which no processor changes."""
+
+
+def plan_of(request: SearchRequest, at: datetime | None = None) -> QueryPlan:
+    """Where understanding starts: what was typed and selected, and the readings that were taken
+    back. Without words, as when browsing, the texts are empty."""
+    text = (request.query.text if request.query else None) or ""
+    return QueryPlan(
+        original=text,
+        text=text,
+        locale=request.locale,
+        ignored=tuple(key.casefold() for key in request.ignore),
+        market=request.market,
+        selected=dict(request.filters),
+        at=at,
+    )
 
 
 def warm_up(processors: Sequence[tuple[Guard, QueryProcessor]], shop: ShopView) -> None:
@@ -34,7 +50,10 @@ def warm_up(processors: Sequence[tuple[Guard, QueryProcessor]], shop: ShopView) 
     def run() -> None:
         for guard, processor in processors:
             try:
-                processor.process(QueryPlan(), shop)
+                if isinstance(processor, IsolatedProcessor):
+                    processor.warm_up(shop)
+                else:
+                    processor.process(QueryPlan(), shop)
             except Exception as error:
                 log.warning("%s does not cope with an empty query: %s", guard.name, error)
 
@@ -48,7 +67,7 @@ def understand(
 ) -> tuple[QueryPlan, list[Degraded]]:
     """Run ``processors`` in order on what was typed; one that fails, or plans what cannot be
     searched, leaves the plan as it was."""
-    check = _plan_check(shop.schema)
+    check = plan_check(shop.schema)
     typed = plan
     degraded: list[Degraded] = []
     for guard, processor in processors:
@@ -60,21 +79,29 @@ def understand(
             continue
         ms = (time.perf_counter() - started) * 1000
         step = PlanStep(guard.name, _changed(plan, after), ms)
-        kept = {"original": typed.original, "ignored": typed.ignored}
+        kept = {name: getattr(typed, name) for name in _ASKED}
         plan = msgspec.structs.replace(after, **kept, steps=(*plan.steps, step))
     return plan, degraded
 
 
-def _plan_check(schema: IndexSchema) -> Callable[[QueryPlan], None]:
+def plan_check(schema: IndexSchema) -> Callable[[QueryPlan], None]:
+    """Refuses, with ValueError or InvalidFilter, a plan that cannot be searched."""
+
     def check(plan: QueryPlan) -> None:
         if not isinstance(plan, QueryPlan):
             raise ValueError(f"process() must return a QueryPlan, not {type(plan).__name__}")
         msgspec.convert(msgspec.to_builtins(plan), QueryPlan)
         parse_filters(plan.filters, schema)
+        for selection in (*plan.boosts(), *plan.hidden()):
+            parse_filters(selection.filters, schema)
+        if not all(boost.factor > 0 for boost in plan.boosts()):
+            raise ValueError("a factor must be above 0")
+        if not all(place > 0 for place in plan.pins.values()):
+            raise ValueError("places begin at 1")
 
     return check
 
 
 def _changed(before: QueryPlan, after: QueryPlan) -> tuple[str, ...]:
-    names = (n for n in QueryPlan.__struct_fields__ if n not in ("original", "ignored", "steps"))
+    names = (n for n in QueryPlan.__struct_fields__ if n not in (*_ASKED, "steps"))
     return tuple(name for name in names if getattr(before, name) != getattr(after, name))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from .filters import Filter, Range
 from .protocols import Encoder, ShopView, VectorStore
+from .rules import NO_RULES, RuleSet
 from .schema import FieldKind, IndexSchema, field_values
 from .types import AttributeValue, Product
 
@@ -20,17 +21,30 @@ _NOT_WORDS = frozenset({"currency", "locale", "group_id"})
 
 
 class ShopViews:
-    """The current :class:`ShopView` of a store, kept up with what is written."""
+    """The current :class:`ShopView` of a store, kept up with what is written and with the rules
+    in force."""
 
-    def __init__(self, store: VectorStore, text_encoder: Encoder) -> None:
+    def __init__(
+        self,
+        store: VectorStore,
+        text_encoder: Encoder,
+        rules: Callable[[], RuleSet] = lambda: NO_RULES,
+    ) -> None:
         spec = store.spec
         vocabulary = {name: _values(store, name) for name in _word_fields(spec.schema)}
         prices = _prices(store)
         self._lock = threading.Lock()
-        self._current = ShopView(spec.schema, vocabulary, text_encoder, prices, spec.bm25_locale)
+        self._rules = rules
+        self._current = ShopView(
+            spec.schema, vocabulary, text_encoder, prices, spec.bm25_locale, rules()
+        )
 
     @property
     def current(self) -> ShopView:
+        rules = self._rules()
+        if rules is not self._current.rules:
+            with self._lock:
+                self._current = msgspec.structs.replace(self._current, rules=rules)
         return self._current
 
     def add(self, products: Sequence[Product]) -> None:

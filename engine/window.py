@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct, field
 
+from .plan import QueryPlan
 from .profiles import UserProfile
 from .protocols import Vectors
-from .types import QueryPlan, SearchRequest
+from .types import SearchRequest
 
 
 class RankingBatch(Struct, frozen=True):
@@ -40,14 +41,18 @@ class RankingBatch(Struct, frozen=True):
 
 
 class Ranker(Protocol):
-    """Gives the window new scores. ``required_fields`` name declared fields or "title";
-    ``required_vectors`` name "text" or "image"."""
+    """Gives the window new scores. Other rankers go on from them: multiply them, or add what is
+    small beside them, and keep them above zero."""
 
     @property
-    def required_fields(self) -> Sequence[str]: ...
+    def required_fields(self) -> Sequence[str]:
+        """Declared fields, or "title", that it wants to find in ``batch.columns``."""
+        ...
 
     @property
-    def required_vectors(self) -> Sequence[str]: ...
+    def required_vectors(self) -> Sequence[str]:
+        """Of "text" and "image", what it wants to find in ``batch.vectors``."""
+        ...
 
     def rank(self, batch: RankingBatch) -> Vectors:
         """New scores, finite float32 ``[n]``, in the order of ``batch.ids``."""
@@ -58,10 +63,14 @@ class Arranger(Protocol):
     """Reorders or drops after all rankers, where rules need places, not scores."""
 
     @property
-    def required_fields(self) -> Sequence[str]: ...
+    def required_fields(self) -> Sequence[str]:
+        """Declared fields, or "title", that it wants to find in ``batch.columns``."""
+        ...
 
     @property
-    def required_vectors(self) -> Sequence[str]: ...
+    def required_vectors(self) -> Sequence[str]:
+        """Of "text" and "image", what it wants to find in ``batch.vectors``."""
+        ...
 
     def arrange(self, batch: RankingBatch) -> npt.NDArray[np.intp]:
         """Distinct indices into ``batch.ids``, in the new order; left-out ones are dropped."""
@@ -74,7 +83,11 @@ class NeedsBehaviour(Protocol):
     ``popularity`` it reads. They are looked up only where somebody does."""
 
     @property
-    def required_behaviour(self) -> Sequence[Literal["profile", "popularity"]]: ...
+    def required_behaviour(self) -> Sequence[Literal["profile", "popularity"]]:
+        """Of "profile" and "popularity", what it wants to find in the batch. Either may be
+        ``None`` all the same: for a shopper nobody knows, a shop that keeps no events, or while
+        its event store fails."""
+        ...
 
 
 @runtime_checkable

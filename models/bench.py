@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,12 +25,14 @@ from tokenizers import Tokenizer
 from engine import Encoder, load_manifest
 from engine.manifest import Manifest, save_manifest
 
-from .evaluation import Figure, evaluate, plugins, served_encoder, served_reader
+from .evaluation import Figure, evaluate, plugins, served_encoder, served_pairs, served_reader
 
 LENGTHS = (8, 16, 32)
 """Tokens of a query; titles have 8 to 16."""
 QUERIES, PICTURES, ROUNDS = 100, 50, 3
 TEXT_BATCH, IMAGE_BATCH = 64, 32
+PAIRS, PAIR_TOKENS = 20, 24
+"""Products that are read again for a query, and tokens of their texts."""
 PICTURE = (480, 640)
 """Width and height of the photos, decoded already."""
 WORDS = (
@@ -91,6 +94,7 @@ def speeds(folder: Path, threads: int) -> dict[str, float]:
     before, start = _resident_mb(), time.perf_counter()
     encoders = [served_encoder(folder, space, threads) for space in manifest.spaces]
     reader = served_reader(folder, threads=threads) if manifest.query else None
+    pairs = served_pairs(folder, threads) if manifest.pair else None
     found = {"load ms": (time.perf_counter() - start) * 1000.0}
     found["memory when loaded MB"] = _resident_mb() - before
     texts = next((e for e in encoders if "text" in e.info.modalities), None)
@@ -100,6 +104,8 @@ def speeds(folder: Path, threads: int) -> dict[str, float]:
     if reader is not None and manifest.query is not None:
         tokenizer = Tokenizer.from_file(str(folder / manifest.query.tokenizer))
         found |= _lone_speeds("reading", reader.read, tokenizer)
+    if pairs is not None and manifest.pair is not None:
+        found |= _pair_speeds(pairs, Tokenizer.from_file(str(folder / manifest.pair.tokenizer)))
     if images is not None:
         found |= _image_speeds(images)
     found["memory after large batches MB"] = _resident_mb() - before
@@ -126,6 +132,16 @@ def _lone_speeds(
         found[f"{what} of {length} tokens p50 ms"] = float(np.median(times))
         found[f"{what} of {length} tokens p95 ms"] = float(np.percentile(times, 95))
     return found
+
+
+def _pair_speeds(reader: Any, tokenizer: Tokenizer) -> dict[str, float]:
+    texts = texts_of(tokenizer, PAIR_TOKENS, PAIRS * (QUERIES // 5 + 2))
+    lists = [texts[i : i + PAIRS] for i in range(0, len(texts), PAIRS)]
+    times = _times([partial(reader.read, "red leather shoes", each) for each in lists], 2)
+    return {
+        f"{PAIRS} products p50 ms": float(np.median(times)),
+        f"{PAIRS} products p95 ms": float(np.percentile(times, 95)),
+    }
 
 
 def _image_speeds(encoder: Encoder) -> dict[str, float]:

@@ -12,15 +12,16 @@ from torch import nn
 
 from engine import Encoder, InvalidModel, Manifest, Role, Vectors, load_manifest
 
-from . import query_parity
+from . import pair_parity, query_parity
 from .data import rows, validation_ids
 from .evaluation import embed_files, open_rgb, served_encoder, served_reader
 from .features import preprocess, token_ids
+from .pair_parity import Gap
 from .parity import VARIANT, Loss, Parity, against
 from .query_parity import Agreement, Drift
 from .towers import ImageGraph, TextGraph, load_checkpoint
 
-Line = Parity | Loss | Agreement | Drift
+Line = Parity | Loss | Agreement | Drift | Gap
 SAMPLES = 64
 TEXTS = (
     *("red leather purse", "a", "", "Nike Men Blue Running Shoes", "crème brûlée à l'orange"),
@@ -49,6 +50,8 @@ def report(
         reader = served_reader(folder)
         other = query_parity.reference_of(reference, reader)
         yield from query_parity.report(reader, other, tags, data)
+    if manifest.pair is not None:
+        yield from pair_parity.report(folder, reference)
     if manifest.spaces:
         yield from _of_spaces(folder, manifest, reference, cosine, data)
 

@@ -15,7 +15,7 @@ from engine.manifest import load_manifest, save_manifest
 
 from .cli_compile import bench, check, compile_command
 from .cli_finetune import finetune
-from .cli_import import import_command
+from .cli_import import import_command, import_cross_encoder_command
 from .cli_query import query_group
 from .cli_tensorrt import tensorrt_command
 from .lazy import heavy
@@ -104,7 +104,9 @@ def measure(model: Path, data: Path, checkpoint: Path | None) -> None:
         towers.save_checkpoint(towers.load_checkpoint(checkpoint), checkpoint, made)
 
 
-for command in (import_command, compile_command, tensorrt_command, check, bench, finetune):
+for command in (import_command, import_cross_encoder_command, compile_command):
+    models.add_command(command)
+for command in (tensorrt_command, check, bench, finetune):
     models.add_command(command)
 models.add_command(query_group)
 

@@ -1,4 +1,4 @@
-"""``entrepot models import``."""
+"""``entrepot models import`` and ``import-cross-encoder``."""
 
 from __future__ import annotations
 
@@ -35,3 +35,22 @@ def import_command(source: str, out: Path, **options: str | None) -> None:
         click.echo(str(parity))
     for space in load_manifest(out).spaces:
         click.echo(f'plugin = "onnx"\noptions = {{ model = "{out}", space = "{space}" }}')
+
+
+@click.command("import-cross-encoder")
+@click.argument("source")
+@click.argument("out", type=FOLDER)
+@click.option("--name", default="", help="Name in the manifest.  [default: the source's]")
+@click.option("--version", default="1", show_default=True, help="Version in the manifest.")
+@click.option("--licence", default="", help="Its licence, where the model card names none.")
+@click.option("--provenance", default="", help="Where it comes from.  [default: the source]")
+def import_cross_encoder_command(source: str, out: Path, **options: str) -> None:
+    """Write SOURCE, a Hugging Face cross-encoder, to the folder OUT for ranker `cross-encoder`.
+
+    SOURCE is a local folder or ORG/REPO: a sequence classifier with one label or two (BERT,
+    MiniLM, XLM-R, ELECTRA, DeBERTa, …). What is served is compared with torch first.
+    """
+    importing = heavy("import_cross_encoder")
+    for gap in importing.import_cross_encoder(source, out, importing.PairOptions(**options)):
+        click.echo(str(gap))
+    click.echo(f'[plugins.options.cross-encoder]\nmodel = "{out}"')

@@ -74,6 +74,17 @@ def served_reader(folder: Path, **options: Any) -> Any:
     return plugins().create("query_processors", "understand", wanted).reader
 
 
+def served_pairs(folder: Path, threads: int = 2) -> Any:
+    """The pair tower of a served folder as ranker ``cross-encoder`` reads with it: a
+    ``PairReader`` of ``plugins/cross_encoder.py``; pairs are cut only where the model ends.
+
+    Raises:
+        InvalidModel: the folder is damaged, or has no pair tower.
+    """
+    options = {"model": str(folder.resolve()), "max_tokens": 512, "threads": threads}
+    return plugins().create("rankers", "cross-encoder", options).reader
+
+
 @cache
 def plugins() -> PluginManager:
     """The plugins without any settings; loading them imports ONNX Runtime."""

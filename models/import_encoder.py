@@ -7,42 +7,34 @@ pooling, the dense layers, the length, the lower case and the prompts are honour
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
 from msgspec import Struct
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import (
-    MODEL_FOR_TEXT_ENCODING_MAPPING,
-    AutoConfig,
-    AutoModel,
-    AutoModelForTextEncoding,
-    AutoTokenizer,
-)
+from transformers import MODEL_FOR_TEXT_ENCODING_MAPPING, AutoModel, AutoModelForTextEncoding
 
 from engine import InvalidModel
 from engine.manifest import Space, TextTower
 
-from .hub import brief, card_licence, fetching, offline
+from .hub import card_licence
+from .hugging_face import (
+    load_config,
+    load_tokenizer,
+    load_weights,
+    model_folder,
+    model_name,
+    most_tokens,
+    provenance,
+    read_json,
+)
 from .imported import Imported, Reference
 from .served import TEXT_FILE, TOKENIZER_FILE, TextPart
 from .tokenizer_files import encoder_tokenizer
 
-FILES = ("*.json", "*.txt", "*.model", "README.md")
-OLD_WEIGHTS = ("pytorch_model*.bin", "*/pytorch_model.bin")
-REMEDY = (
-    "Where there is a network: `hf download ORG/REPO --local-dir FOLDER`; then import that FOLDER. "
-    "An OpenCLIP model is imported as hf-hub:ORG/REPO"
-)
-LONGEST = 512
-"""Tokens of a text where neither the model nor its tokenizer sets a limit."""
 POOLINGS = ("mean", "cls", "max")
 
 
@@ -67,7 +59,7 @@ def load_encoder(source: str, pooling: str, tokenizer_file: Path) -> Imported:
         InvalidModel: not fetched, no such architecture, weights of another, no tokenizer, or
             modules that cannot be served.
     """
-    root = _folder(source)
+    root = model_folder(source)
     layout = _layout(root)
     if pooling and layout.pooling and pooling != layout.pooling:
         raise InvalidModel(
@@ -76,8 +68,8 @@ def load_encoder(source: str, pooling: str, tokenizer_file: Path) -> Imported:
             field="pooling",
         )
     layout.pooling = layout.pooling or pooling or "mean"
-    model, tokenizer = _model(layout.folder), _tokenizer(layout.folder)
-    limit = _max_tokens(layout, model, tokenizer)
+    model, tokenizer = _model(layout.folder), load_tokenizer(layout.folder)
+    limit = most_tokens(model, tokenizer, layout.max_tokens)
     texts = encoder_tokenizer(tokenizer, limit, lower=layout.lower)
     graph = _Graph(model, layout.pooling, [_dense(path) for path in layout.dense], texts.pad_id)
     tower = TextTower(
@@ -91,9 +83,9 @@ def load_encoder(source: str, pooling: str, tokenizer_file: Path) -> Imported:
     )
     reference = _reference(graph, tokenizer, limit, layout.lower)
     return Imported(
-        name=root.resolve().name if Path(source).is_dir() else source.rpartition("/")[2],
-        provenance=f"Hugging Face {root.resolve().name if Path(source).is_dir() else source}, "
-        f"{model.config.model_type}, {layout.pooling} pooling",
+        name=model_name(source, root),
+        provenance=f"{provenance(source, root)}, {model.config.model_type}, "
+        f"{layout.pooling} pooling",
         licence=card_licence(root / "README.md"),
         spaces={"sentence": Space(len(reference.text("a")))},
         text=TextPart(graph, tower, texts.save(tokenizer_file)),
@@ -142,19 +134,9 @@ def _reference(graph: _Graph, tokenizer: Any, limit: int, lower: bool) -> Refere
     return Reference(lambda text: encode(text)["input_ids"][0].tolist(), row)
 
 
-def _folder(source: str) -> Path:
-    if Path(source).is_dir():
-        return Path(source)
-    with fetching(f"Hugging Face model {source!r}", REMEDY):
-        folder = Path(snapshot_download(source, allow_patterns=[*FILES, "*.safetensors"]))
-        if not any(folder.rglob("*.safetensors")):
-            snapshot_download(source, allow_patterns=list(OLD_WEIGHTS))
-        return folder
-
-
 def _layout(root: Path) -> Layout:
     """Read ``modules.json`` of sentence-transformers, any version."""
-    modules = _json(root / "modules.json") or []
+    modules = read_json(root / "modules.json") or []
     kinds = [(str(m["type"]).rpartition(".")[2], root / m["path"]) for m in modules]
     layout = Layout(next((path for kind, path in kinds if kind == "Transformer"), root))
     for kind, path in kinds:
@@ -164,10 +146,10 @@ def _layout(root: Path) -> Layout:
             layout.dense += (path,)
         elif kind not in ("Transformer", "Normalize"):
             raise InvalidModel(f"{root}: a module of kind {kind} cannot be served", field="source")
-    bert = _json(layout.folder / "sentence_bert_config.json") or {}
+    bert = read_json(layout.folder / "sentence_bert_config.json") or {}
     layout.max_tokens = int(bert.get("max_seq_length") or 0)
     layout.lower = bool(bert.get("do_lower_case"))
-    prompts = (_json(root / "config_sentence_transformers.json") or {}).get("prompts") or {}
+    prompts = (read_json(root / "config_sentence_transformers.json") or {}).get("prompts") or {}
     layout.query_prefix = prompts.get("query") or ""
     layout.document_prefix = prompts.get("document") or prompts.get("passage") or ""
     return layout
@@ -175,7 +157,7 @@ def _layout(root: Path) -> Layout:
 
 def _pooling(file: Path) -> str:
     """``pooling_mode`` (from version 6), or the ``pooling_mode_…`` that is true (before)."""
-    config = _json(file) or {}
+    config = read_json(file) or {}
     flags = {"cls_token": "cls", "mean_tokens": "mean", "max_tokens": "max"}
     mode = config.get("pooling_mode") or [
         flags.get(name.removeprefix("pooling_mode_"), name)
@@ -197,7 +179,7 @@ def _pooling(file: Path) -> str:
 
 def _dense(folder: Path) -> nn.Module:
     """A linear layer with its activation, as sentence-transformers stores one."""
-    config = _json(folder / "config.json") or {}
+    config = read_json(folder / "config.json") or {}
     bias = bool(config.get("bias", True))
     linear = nn.Linear(config["in_features"], config["out_features"], bias=bias)
     weights = folder / "model.safetensors"
@@ -215,68 +197,19 @@ def _dense(folder: Path) -> nn.Module:
 
 
 def _model(folder: Path) -> Any:
-    """The encoder in float32 with plain attention, all of its weights loaded.
+    """The encoder, with all of its weights.
 
     Raises:
         InvalidModel: no such architecture, or weights that do not fill it.
     """
-    with _reading(folder, "the model"):
-        config = AutoConfig.from_pretrained(folder)
-        if hasattr(config, "text_config") or hasattr(config, "vision_config"):
-            raise InvalidModel(
-                f"{folder}: {config.model_type!r} has an image tower: import its OpenCLIP form, "
-                "a name (ViT-B-32 --pretrained openai) or hf-hub:ORG/REPO",
-                field="source",
-            )
-        encoder_only = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING  # T5's without its decoder
-        kind = AutoModelForTextEncoding if encoder_only else AutoModel
-        model, found = kind.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
-        )
-    # The pooler is BERT's head for next-sentence prediction; no pooling here uses it.
-    missing = sorted(key for key in found["missing_keys"] if not key.startswith("pooler."))
-    wrong = missing + sorted(str(key[0]) for key in found["mismatched_keys"])
-    if wrong:
+    config = load_config(folder)
+    if hasattr(config, "text_config") or hasattr(config, "vision_config"):
         raise InvalidModel(
-            f"{folder}: weights of another architecture than {model.config.model_type!r} in "
-            f"config.json: {len(wrong)} tensors are missing or of another shape, as {wrong[0]}",
+            f"{folder}: {config.model_type!r} has an image tower: import its OpenCLIP form, "
+            "a name (ViT-B-32 --pretrained openai) or hf-hub:ORG/REPO",
             field="source",
         )
-    return model.eval()
-
-
-def _tokenizer(folder: Path) -> Any:
-    with _reading(folder, "its tokenizer"):
-        return AutoTokenizer.from_pretrained(folder)
-
-
-@contextmanager
-def _reading(folder: Path, what: str) -> Iterator[None]:
-    """transformers' errors, of which there are many kinds, as one of ours."""
-    try:
-        with offline():
-            yield
-    except InvalidModel:
-        raise
-    except Exception as error:
-        raise InvalidModel(
-            f"{folder}: transformers cannot load {what}: {brief(error)}", field="source"
-        ) from error
-
-
-def _max_tokens(layout: Layout, model: nn.Module, tokenizer: Any) -> int:
-    """The least of what sentence-transformers, the tokenizer and the positions allow."""
-    limits = [layout.max_tokens, getattr(model.config, "max_position_embeddings", 0) or 0]
-    # Tokenizers without a limit claim 10³⁰.
-    limits += [tokenizer.model_max_length] if tokenizer.model_max_length < 10**6 else []
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
-            # RoBERTa and its kin count positions from the one after that of the padding.
-            used = 0 if module.padding_idx is None else module.padding_idx + 1
-            limits.append(module.num_embeddings - used)
-    return int(min((limit for limit in limits if limit > 0), default=LONGEST))
-
-
-def _json(file: Path) -> Any:
-    """A file's content; None where there is none."""
-    return json.loads(file.read_text("utf-8")) if file.is_file() else None
+    encoder_only = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING  # T5's without its decoder
+    kind = AutoModelForTextEncoding if encoder_only else AutoModel
+    # The pooler is BERT's head for next-sentence prediction; no pooling here uses it.
+    return load_weights(kind, folder, unused=("pooler.",))

@@ -18,6 +18,7 @@ from engine.manifest import (
     FORMAT,
     ImageTower,
     Manifest,
+    PairTower,
     QueryTower,
     Space,
     TextTower,
@@ -29,6 +30,7 @@ from .onnx_export import export_onnx
 
 TEXT_FILE, IMAGE_FILE, TOKENIZER_FILE = "text.onnx", "image.onnx", "tokenizer.json"
 QUERY_FILE, QUERY_TOKENIZER_FILE = "query.onnx", "query-tokenizer.json"
+PAIR_FILE, PAIR_TOKENIZER_FILE, RELEVANCE = "pair.onnx", "pair-tokenizer.json", "relevance"
 
 
 class TextPart(Struct, frozen=True):
@@ -57,6 +59,16 @@ class QueryPart(Struct, frozen=True):
     tokenizer: Path
 
 
+class PairPart(Struct, frozen=True):
+    """``module`` takes int64 ``input_ids [n, t]`` of pairs and returns their float32 relevance
+    ``[n]``; it masks ``tower.pad_id`` itself. ``tokenizer`` is a ``tokenizer.json`` with a
+    template for pairs."""
+
+    module: nn.Module
+    tower: PairTower
+    tokenizer: Path
+
+
 def write_served(
     folder: Path,
     *,
@@ -68,13 +80,14 @@ def write_served(
     text: TextPart | None,
     image: ImagePart | None,
     query: QueryPart | None = None,
+    pair: PairPart | None = None,
 ) -> Manifest:
     """Export the parts and write the served directory, whole or not at all.
 
     Raises:
         InvalidModel: ``folder`` exists, there is no part, two share a file, or one is too large.
     """
-    parts = [part for part in (text, image, query) if part is not None]
+    parts = [part for part in (text, image, query, pair) if part is not None]
     if not parts:
         raise InvalidModel(f"{name}: no tower to serve")
     files = [part.tower.file for part in parts]
@@ -90,6 +103,8 @@ def write_served(
             export_onnx(image.module, pixels, file, ("pixels",), image.tower.spaces)
         if query is not None:
             _export_tokens(query, query.tower.outputs, partial)
+        if pair is not None:
+            _export_tokens(pair, (RELEVANCE,), partial)
         manifest = Manifest(
             format=FORMAT,
             name=name,
@@ -101,12 +116,13 @@ def write_served(
             text=text.tower if text else None,
             image=image.tower if image else None,
             query=query.tower if query else None,
+            pair=pair.tower if pair else None,
         )
         return save_manifest(partial, manifest)
 
 
 def _export_tokens(
-    part: TextPart | QueryPart, outputs: tuple[str, ...], folder: Path, pad_to: int = 0
+    part: TextPart | QueryPart | PairPart, outputs: tuple[str, ...], folder: Path, pad_to: int = 0
 ) -> None:
     """Plain attention, whose nodes ONNX Runtime recognizes and fuses; of any length, unless
     the model looks at its padding (``pad_to``)."""

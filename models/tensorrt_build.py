@@ -21,8 +21,7 @@ from engine.compiled import FOLDER, Library, load_compiled, save_compiled
 from engine.manifest import (
     ImageTower,
     Manifest,
-    QueryTower,
-    TextTower,
+    Tower,
     file_digest,
     load_manifest,
     rounds_activations,
@@ -44,9 +43,6 @@ BATCH = 32
 LONE_LENGTHS = (8, 16, 32)
 """A shopper's query is one text of at most 32 tokens nearly always; each length gets a profile
 of its own, small enough for a CUDA graph."""
-
-
-Tower = TextTower | ImageTower | QueryTower
 
 
 class Wanted(Struct, frozen=True):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
 
-from engine import ShopView, Vectors
+from engine import Encoder, ShopView, Vectors
 
 MAX_CATEGORIES = 2000
 """Of a shop that are compared, those with the most products."""
@@ -22,9 +22,10 @@ BEST, LEAST = 3, 0.1
 
 
 class _Known(Struct, frozen=True, eq=False):
-    """``rows`` ``[categories, d]`` of one view of the shop."""
+    """``rows`` ``[categories, d]`` of one vocabulary of the shop."""
 
-    shop: ShopView
+    vocabulary: Mapping[str, Mapping[str, int]]
+    text_encoder: Encoder
     names: list[str]
     rows: Vectors
 
@@ -39,6 +40,8 @@ class LiveCategories:
 
     def learn(self, shop: ShopView) -> None:
         """Embed the names that are new, however many; long, so before searches come."""
+        if self._knows(shop) is not None:
+            return
         names = _names(shop)
         with self._lock:
             missing = self._missing(names, shop)
@@ -61,9 +64,14 @@ class LiveCategories:
         best = np.argsort(-chances, kind="stable")[:BEST]
         return {known.names[i]: float(chances[i]) for i in best if chances[i] >= LEAST}
 
-    def _of(self, shop: ShopView) -> _Known | None:
+    def _knows(self, shop: ShopView) -> _Known | None:
         known = self._known
-        if known is not None and known.shop is shop:
+        if known is None or known.vocabulary is not shop.vocabulary:
+            return None
+        return known if known.text_encoder is shop.text_encoder else None
+
+    def _of(self, shop: ShopView) -> _Known | None:
+        if known := self._knows(shop):
             return known
         names = _names(shop)
         if not self._lock.acquire(blocking=False):
@@ -96,7 +104,8 @@ class LiveCategories:
         encoder = shop.text_encoder.info
         rows = [self._rows[encoder.fingerprint, name] for name in names]
         empty = np.zeros((0, encoder.dim), dtype=np.float32)
-        return _Known(shop, names, np.stack(rows) if rows else empty)
+        stacked = np.stack(rows) if rows else empty
+        return _Known(shop.vocabulary, shop.text_encoder, names, stacked)
 
 
 def _names(shop: ShopView) -> list[str]:

@@ -29,7 +29,7 @@ from msgspec import Struct
 from qdrant_edge import Bm25, Bm25Config, DisabledStemmer, SparseVector, StopwordsSet
 
 from engine.errors import IndexMismatch, InvalidRequest, StoreError
-from engine.filters import Filter, Range, Terms
+from engine.filters import Range, Terms
 from engine.protocols import GenerationSpec, Point, Scored, Vectors
 from engine.schema import FieldKind, IndexSchema
 from engine.types import Product
@@ -178,10 +178,10 @@ class Clause(Struct, frozen=True):
     ranges: list[tuple[str, Range]]
 
 
-def to_clauses(filter: Filter) -> list[Clause]:
-    """The filter's conditions: keywords wanted per path, and ranges (the only way to match
+def to_clauses(conditions: Sequence[Terms | Range]) -> list[Clause]:
+    """A filter's conditions: keywords wanted per path, and ranges (the only way to match
     a float)."""
-    return [_clause(condition) for condition in filter.conditions]
+    return [_clause(condition) for condition in conditions]
 
 
 def _clause(condition: Terms | Range) -> Clause:

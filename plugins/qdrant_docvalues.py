@@ -85,14 +85,22 @@ class DocValues:
         """The products under ``filter``, as :func:`engine.filters.matches` means it, and the
         fields of all of them."""
         docs = self._fields.copy()
-        ids = list(docs)
-        for condition in filter.conditions:
-            if isinstance(condition, Terms):
-                ids = _with_terms(ids, docs, condition)
-            else:
-                ids = _in_range(ids, docs, condition)
-        excluded = frozenset(filter.exclude_ids)
+        ids = _under(list(docs), docs, filter.conditions)
+        excluded = set(filter.exclude_ids)
+        for group in filter.exclude:
+            excluded.update(_under(ids, docs, group))
         return [id for id in ids if id not in excluded] if excluded else ids, docs
+
+
+def _under(
+    ids: list[str], docs: dict[str, Fields], conditions: Sequence[Terms | Range]
+) -> list[str]:
+    for condition in conditions:
+        if isinstance(condition, Terms):
+            ids = _with_terms(ids, docs, condition)
+        else:
+            ids = _in_range(ids, docs, condition)
+    return ids
 
 
 def _with_terms(ids: list[str], docs: dict[str, Fields], condition: Terms) -> list[str]:

@@ -14,7 +14,7 @@ import qdrant_edge as q
 from qdrant_edge import EdgeShard, SearchParams, UpdateOperation
 
 from engine.errors import StoreError, StoreLocked
-from engine.filters import Filter
+from engine.filters import Filter, Range, Terms
 from engine.protocols import GenerationSpec, LaneQuery, Point, Scored, Vectors
 from engine.schema import IndexSchema
 from engine.types import FacetValue, Product, SortBy
@@ -39,6 +39,7 @@ from .qdrant_common import (
     to_rows,
 )
 from .qdrant_docvalues import DocValues
+from .vector_cache import VectorCache
 
 UPSERT_CHUNK = 64
 """Points per call: a call holds the GIL, and so every request, for about 5 ms."""
@@ -47,6 +48,8 @@ FLUSH_EVERY = 4096
 of every point (measured 3.8 kB at 256 dimensions) and is read again when opening. A written
 point survives the process without a flush, for the log is in the system's hands by then."""
 SCROLL_CHUNK = 1000
+KEPT_BYTES = 64 * 2**20
+"""Of the vectors of each space that were read last: about 40,000 of 384 dimensions."""
 
 
 @contextmanager
@@ -79,6 +82,7 @@ class EdgeStore:
         self._folder = folder
         self.params = params
         self._docs = DocValues()
+        self._vectors = {"text": VectorCache(KEPT_BYTES), "image": VectorCache(KEPT_BYTES)}
         self._lock = Lock()
         self._unflushed = 0
 
@@ -98,7 +102,8 @@ class EdgeStore:
             for chunk in chunks(points, UPSERT_CHUNK):
                 with vendor(self._folder):
                     made = [self._point(point) for point in chunk]
-                self._update(UpdateOperation.upsert_points(made), len(made))
+                ids = [point.product.id for point in chunk]
+                self._update(UpdateOperation.upsert_points(made), ids)
                 for point in chunk:
                     self._docs.put(point.product.id, point.product.title, point.fields)
 
@@ -106,7 +111,7 @@ class EdgeStore:
         with self._lock:
             for chunk in chunks(ids, UPSERT_CHUNK):
                 gone: list[int | UUID | str] = [point_id(id) for id in chunk]
-                self._update(UpdateOperation.delete_points(gone), len(gone))
+                self._update(UpdateOperation.delete_points(gone), chunk)
                 for id in chunk:
                     self._docs.drop(id)
 
@@ -142,9 +147,16 @@ class EdgeStore:
 
     def vectors(self, ids: Sequence[str], using: Literal["text", "image"]) -> list[Vectors]:
         dim = (self._spec.text_encoder if using == "text" else self._spec.image_encoder).dim
-        records = self._retrieve(ids, with_payload=False, with_vector=[using])
-        found = {id: to_rows((record.vector or {}).get(using), dim) for id, record in records}
-        return [found.get(point_id(id), to_rows(None, dim)) for id in ids]
+        cache = self._vectors[using]
+        found, writes = cache.find(ids)
+        if missing := [id for id in dict.fromkeys(ids) if id not in found]:
+            records = self._retrieve(missing, with_payload=False, with_vector=[using])
+            read = {id.int: (record.vector or {}).get(using) for id, record in records}
+            # A product without this vector is kept as such.
+            fresh = {id: to_rows(read.get(point_id(id).int), dim) for id in missing}
+            cache.keep(fresh, writes)
+            found |= fresh
+        return [found[id] for id in ids]
 
     def get(self, ids: Sequence[str]) -> list[Product | None]:
         records = self._retrieve(ids, with_payload=["product"], with_vector=False)
@@ -176,7 +188,7 @@ class EdgeStore:
             for name in schema.names():
                 path, is_number = index_of(name, schema)
                 type = types.Float if is_number else types.Keyword
-                self._update(UpdateOperation.create_field_index(path, type), 0)
+                self._update(UpdateOperation.create_field_index(path, type))
             with vendor(self._folder):
                 self.shard.optimize()
                 self.shard.flush()
@@ -187,13 +199,18 @@ class EdgeStore:
         with self._lock, vendor(self._folder):
             self.shard.close()
 
-    def _update(self, operation: UpdateOperation, points: int) -> None:
-        with vendor(self._folder):
-            self.shard.update(operation)
-            self._unflushed += points
-            if self._unflushed >= FLUSH_EVERY:
-                self.shard.flush()
-                self._unflushed = 0
+    def _update(self, operation: UpdateOperation, ids: Sequence[str] = ()) -> None:
+        """Change the products ``ids``, or none."""
+        try:
+            with vendor(self._folder):
+                self.shard.update(operation)
+                self._unflushed += len(ids)
+                if self._unflushed >= FLUSH_EVERY:
+                    self.shard.flush()
+                    self._unflushed = 0
+        finally:  # a failed call may have changed some
+            for cache in self._vectors.values():
+                cache.drop(ids)
 
     def _point(self, point: Point) -> q.Point:
         vectors: dict[str, Any] = {"text": point.text.tolist()}
@@ -232,13 +249,22 @@ class EdgeStore:
 
 def compile_filter(filter: Filter) -> q.Filter | None:
     """Our AST in Qdrant Edge's words; ``None`` when it admits everything."""
-    must: list[Any] = []
-    must_not: list[Any] = []
-    for clause in to_clauses(filter):
-        (must_not if clause.negate else must).append(q.Filter(should=_alternatives(clause)))
+    must, must_not = _split(filter.conditions)
     if filter.exclude_ids:
         must_not.append(q.HasIdCondition({point_id(id) for id in filter.exclude_ids}))
+    for group in filter.exclude:
+        held, negated = _split(group)
+        must_not.append(q.Filter(must=held, must_not=negated))
     return q.Filter(must=must, must_not=must_not) if must or must_not else None
+
+
+def _split(conditions: Sequence[Terms | Range]) -> tuple[list[Any], list[Any]]:
+    """What must hold and what must not."""
+    must: list[Any] = []
+    must_not: list[Any] = []
+    for clause in to_clauses(conditions):
+        (must_not if clause.negate else must).append(q.Filter(should=_alternatives(clause)))
+    return must, must_not
 
 
 def _alternatives(clause: Clause) -> list[Any]:

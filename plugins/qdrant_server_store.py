@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from engine.errors import StoreError
-from engine.filters import Filter, Range
+from engine.filters import Filter, Range, Terms
 from engine.protocols import GenerationSpec, LaneQuery, Point, Scored, Vectors
 from engine.schema import FieldKind, IndexSchema
 from engine.types import FacetValue, Product, SortBy
@@ -286,20 +286,29 @@ class ServerStore:
         last = records[-1].order_value
         before = sort_ids([id for id, v in values.items() if v != last], values, sort.order)
         at = Range(sort.field, gte=last, lte=last)
-        ties = Filter((*filter.conditions, at), filter.exclude_ids)
+        ties = msgspec.structs.replace(filter, conditions=(*filter.conditions, at))
         return before + self._first_ids(ties, limit - len(before))
 
     def _filter(self, filter: Filter, *extra: Any) -> Any:
         """Our AST, and further conditions, in the client's words; ``None`` admits everything."""
-        must: list[Any] = list(extra)
-        must_not: list[Any] = []
-        for clause in to_clauses(filter):
-            any_of = self._m.Filter(should=self._alternatives(clause))
-            (must_not if clause.negate else must).append(any_of)
+        must, must_not = self._split(filter.conditions)
+        must += extra
         if filter.exclude_ids:
             excluded = _point_ids(filter.exclude_ids)
             must_not.append(self._m.HasIdCondition(has_id=excluded))
+        for group in filter.exclude:
+            held, negated = self._split(group)
+            must_not.append(self._m.Filter(must=held, must_not=negated))
         return self._m.Filter(must=must, must_not=must_not) if must or must_not else None
+
+    def _split(self, conditions: Sequence[Terms | Range]) -> tuple[list[Any], list[Any]]:
+        """What must hold and what must not."""
+        must: list[Any] = []
+        must_not: list[Any] = []
+        for clause in to_clauses(conditions):
+            any_of = self._m.Filter(should=self._alternatives(clause))
+            (must_not if clause.negate else must).append(any_of)
+        return must, must_not
 
     def _alternatives(self, clause: Clause) -> list[Any]:
         m = self._m

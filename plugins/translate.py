@@ -22,7 +22,7 @@ from engine import PluginError, QueryPlan, QueryProcessor, Register, ShopView, h
 
 from .field_labels import labels_of
 from .gazetteer import Gazetteer
-from .scripts import can_be, script_of
+from .scripts import LATIN, can_be, script_of
 from .translators.apertium import Apertium, ApertiumOptions
 from .translators.bergamot import Bergamot
 from .translators.ctranslate import CTranslate, CTranslateOptions
@@ -91,6 +91,9 @@ class Translate:
                 self._warm_up(shop, target)
             return plan
         if not source or source == target or target in plan.translations:
+            return plan
+        script = script_of(plan.text)
+        if script != LATIN and not can_be(source, script):  # the locale is wrong, no translator
             return plan
         translation = self.translation(plan.text, source, target, shop)
         if translation is None or translation.casefold() == plan.text.casefold():

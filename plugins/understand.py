@@ -9,7 +9,7 @@ prices and what is not wanted become filters and leave the searched text. See
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -53,7 +53,7 @@ class UnderstandOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Compiled(Struct, frozen=True, eq=False):
-    shop: ShopView
+    vocabulary: Mapping[str, Mapping[str, int]]
     gazetteer: Gazetteer
 
 
@@ -111,10 +111,10 @@ class Understand:
 
     def _gazetteer(self, shop: ShopView) -> Gazetteer:
         last = self._compiled
-        if last is not None and last.shop is shop:
+        if last is not None and last.vocabulary is shop.vocabulary:
             return last.gazetteer
         made = Gazetteer.compile(shop.vocabulary, last.gazetteer if last else None)
-        self._compiled = _Compiled(shop, made)
+        self._compiled = _Compiled(shop.vocabulary, made)
         return made
 
 

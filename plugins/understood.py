@@ -63,7 +63,7 @@ class Understood:
             return batch.scores
         has = np.zeros(len(batch.scores), dtype=np.float64)
         for field, values in wanted.items():
-            has += weights[field] * _having(batch.columns[field], values)
+            has += weights[field] * having(batch.columns[field], values)
         whole = sum(weights.values()) + _not_understood(batch.plan)
         strength = self._strength * _share_of_words(batch.request.query)
         lift = strength * float(batch.scores.max()) * has / whole
@@ -87,7 +87,7 @@ def _not_understood(plan: QueryPlan) -> int:
     )
 
 
-def _having(column: Sequence[Any], values: set[str]) -> npt.NDArray[np.bool_]:
+def having(column: Sequence[Any], values: set[str]) -> npt.NDArray[np.bool_]:
     """Which products have one of ``values``; a product may have several, or none."""
     held = (value if isinstance(value, list) else [value] for value in column)
     return np.asarray([not values.isdisjoint(h for h in hs if h is not None) for hs in held], bool)

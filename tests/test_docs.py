@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
+from api import cli
 from api.cli import COMMANDS
 from engine import QueryPlan, RankingBatch, SearchRequest, hookspecs
+from engine.conformance import examine
 from engine.manager import PluginManager
+from engine.settings import ProfileSettings, load_settings
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("examples/**/*.md")])
@@ -92,21 +97,58 @@ def test_no_tracked_file_names_a_folder_of_one_machine() -> None:
 
 def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = page("docs/plugins.md")
-    (code,) = code_blocks(text, "python")
+    code = code_blocks(text, "python")[0]
     lines = [line for line in code.splitlines() if line.strip()]
     assert len(lines) <= 10, "ten lines, said the heading"
     (tmp_path / "thrifty.py").write_text(code, encoding="utf-8")
     manager = _install(tmp_path, code_blocks(text, "toml")[0], monkeypatch)
     ranker = manager.create("rankers", "thrifty")
     np.testing.assert_allclose(ranker.rank(_batch([0.0, 100.0, None])), [1.0, 0.5, 1.0])
+    assert [finding for finding in examine("rankers", ranker) if finding.broken] == []
 
 
-def test_the_example_ranker_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = ROOT / "examples" / "thrifty_ranker"
+def test_the_settings_of_the_plugin_pages_are_settings(tmp_path: Path) -> None:
+    """And a pipeline that adds a ranker adds it to the default ones."""
+    for name in ("docs/plugins.md", "docs/plugin-tutorial.md", "examples/nearby_stock/README.md"):
+        for block in code_blocks(page(name), "toml"):
+            if "[profiles.default]" in block:
+                file = tmp_path / "entrepot.toml"
+                file.write_text(block, encoding="utf-8")
+                named = load_settings(file).profiles["default"].rankers
+                assert named[:-1] == ProfileSettings().rankers, name
+    variable = re.search(r"RANKERS='(\[.*\])'", page("docs/plugin-tutorial.md"))
+    assert variable is not None
+    assert tuple(json.loads(variable[1]))[:-1] == ProfileSettings().rankers
+
+
+def test_the_tutorials_commands_and_options_exist() -> None:
+    """``tox -e example`` runs the tutorial; this notices at once when a command changes."""
+    commands = [
+        line.split("#")[0].split()[1:]
+        for block in code_blocks(page("docs/plugin-tutorial.md"), "sh")
+        for line in block.splitlines()
+        if line.startswith("entrepot ")
+    ]
+    assert ["plugins", "new", "my-ranker"] in commands
+    for words in commands:
+        command: click.Command = cli.main
+        context = click.Context(command)
+        while isinstance(command, click.Group):
+            found = command.get_command(context, words.pop(0))
+            assert found is not None
+            command = found
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_the_example_keeps_the_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = ROOT / "examples" / "nearby_stock"
     monkeypatch.syspath_prepend(folder)
     manager = _install(tmp_path, (folder / "pyproject.toml").read_text("utf-8"), monkeypatch)
-    ranker = manager.create("rankers", "thrifty", {"half_price": 50})
-    np.testing.assert_allclose(ranker.rank(_batch([0.0, 100.0, None])), [1.0, 0.25, 1.0])
+    ranker = manager.create("rankers", "nearby-stock", {"near": {"FR": ["lyon"]}})
+    findings = list(examine("rankers", ranker))
+    assert len(findings) > 10
+    assert [finding for finding in findings if finding.broken] == []
 
 
 def _install(where: Path, pyproject: str, monkeypatch: pytest.MonkeyPatch) -> PluginManager:

@@ -6,14 +6,15 @@ from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from engine.core import GenerationStatus
+from engine.generations import GenerationStatus
 from engine.manager import KINDS
 from engine.schema import CORE_FIELDS
 
+from ..convert import component_info
 from ..engines import promote_generation
 from ..guards import may_write
 from ..openapi import NEEDS_KEY, problems
-from ..schemas import FieldInfo, Fields, Plugins, Promoted
+from ..schemas import ComponentInfo, FieldInfo, Fields, Plugins, Promoted
 from ..shops import Shop
 
 TAGS = ["shop"]
@@ -21,9 +22,47 @@ TAGS = ["shop"]
 
 @get("/v1/plugins", tags=TAGS, operation_id="listPlugins")
 async def plugins(shop: NamedDependency[Shop]) -> Plugins:
-    """Every plugin, broken ones with the reason, and the components on offer."""
+    """Every plugin, broken ones with the reason, the components on offer, and how those that run
+    are doing."""
     manager = shop.engine.manager
-    return Plugins(list(manager.statuses), {kind: manager.names(kind) for kind in KINDS})
+    return Plugins(
+        plugins=list(manager.statuses),
+        components={kind: manager.names(kind) for kind in KINDS},
+        running=[component_info(status) for status in shop.engine.components()],
+    )
+
+
+@post(
+    "/v1/plugins/{kind:str}/{name:str}/disable",
+    status_code=200,
+    guards=[may_write],
+    responses=problems(401, 403, 404),
+    security=NEEDS_KEY,
+    tags=TAGS,
+    operation_id="disablePlugin",
+)
+async def disable(
+    kind: FromPath[str], name: FromPath[str], shop: NamedDependency[Shop]
+) -> ComponentInfo:
+    """Leave a component out of all searches that begin from now on, until it is enabled or the
+    server ends. ``kind`` is query_processors, rankers or arrangers."""
+    return component_info(await shop.workers.read(shop.engine.disable, kind, name))
+
+
+@post(
+    "/v1/plugins/{kind:str}/{name:str}/enable",
+    status_code=200,
+    guards=[may_write],
+    responses=problems(401, 403, 404),
+    security=NEEDS_KEY,
+    tags=TAGS,
+    operation_id="enablePlugin",
+)
+async def enable(
+    kind: FromPath[str], name: FromPath[str], shop: NamedDependency[Shop]
+) -> ComponentInfo:
+    """Take a component in again, and try it though its breaker were open."""
+    return component_info(await shop.workers.read(shop.engine.enable, kind, name))
 
 
 @get("/v1/fields", responses=problems(503), tags=TAGS, operation_id="listFields")
@@ -88,4 +127,4 @@ async def drop(name: FromPath[str], shop: NamedDependency[Shop]) -> None:
     await shop.workers.write(shop.engine.drop, name)
 
 
-HANDLERS = [plugins, fields, generations, promote, rollback, drop]
+HANDLERS = [plugins, disable, enable, fields, generations, promote, rollback, drop]

@@ -28,9 +28,10 @@ async def ready(shops: NamedDependency[Shops]) -> Response[Readiness]:
 
 @get("/metrics", tags=TAGS, operation_id="metrics", media_type=PROMETHEUS)
 async def metrics(shops: NamedDependency[Shops]) -> bytes:
-    """Prometheus metrics, per-stage latencies among them."""
+    """Prometheus metrics: latencies per stage and per plugin among them."""
     for key, health in (await shops.workers.read(_healths, shops)).items():
         shops.metrics.health(key, health.ready, health.products)
+        shops.metrics.plugins(key, shops.by_key[key].engine.components())
     return shops.metrics.render()
 
 

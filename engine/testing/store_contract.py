@@ -113,12 +113,17 @@ class StoreContract(StoreSearching):
         assert len(first.images) == 2
         product = msgspec.structs.replace(other.product, id=first.product.id)
         empty.upsert([first])
+        assert empty.vectors([product.id], "image")[0].shape == (2, IMAGE_DIM)
+        np.testing.assert_allclose(empty.vectors([product.id], "text")[0][0], first.text, atol=1e-6)
         empty.upsert([make_point(product, other.text)])
+        np.testing.assert_allclose(empty.vectors([product.id], "text")[0][0], other.text, atol=1e-6)
         assert empty.get([product.id]) == [product]
         assert empty.columns([product.id], ["title"]) == {"title": [product.title]}
         assert empty.count(EVERYTHING) == 1
         assert empty.vectors([product.id], "image")[0].shape == (0, IMAGE_DIM)
         assert empty.search_batch([LaneQuery("i", "image", QUERY_IMAGE)], EVERYTHING, 9) == [[]]
+        empty.delete([product.id])
+        assert empty.vectors([product.id], "text")[0].shape == (0, TEXT_DIM)
 
     def test_writing_twice_is_writing_once(self, empty: VectorStore) -> None:
         for _ in range(2):

@@ -101,7 +101,8 @@ def make_points(n: int, seed: int = 0, start: int = 0) -> list[Point]:
 
 
 def filters(points: Sequence[Point]) -> st.SearchStrategy[Filter]:
-    """Any conjunction over the declared fields, with values that occur and some that do not."""
+    """Any conjunction over the declared fields, with values that occur and some that do not, less
+    what some of them hold for."""
     held: dict[str, set[Any]] = {name: set() for name in SCHEMA.names()}
     for point in points:
         for name, value in point.fields.items():
@@ -131,6 +132,7 @@ def filters(points: Sequence[Point]) -> st.SearchStrategy[Filter]:
         Filter,
         st.lists(conditions, max_size=3).map(tuple),
         st.lists(ids, max_size=3).map(tuple),
+        st.lists(st.lists(conditions, min_size=1, max_size=2).map(tuple), max_size=2).map(tuple),
     )
 
 

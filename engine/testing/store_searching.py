@@ -172,7 +172,8 @@ class StoreSearching(StoreFixtures):
     @pytest.mark.parametrize("field", ["price", "sole.height", "brand", "color", "in_stock"])
     def test_scroll_sorts(self, built: VectorStore, field: str, order: Any) -> None:
         sort = SortBy(field, order)
-        filter = Filter((Range("updated_at", gte=0.0),), ("sku/00003",))
+        group = (Terms("brand", ("Brand 1", "Brand 2")), Range("price", gte=20))
+        filter = Filter((Range("updated_at", gte=0.0),), ("sku/00003",), (group,))
         expected = sorted_ids(matching(POINTS, filter), field, order)
         assert built.scroll(filter, 999, sort=sort) == expected
         pages = [built.scroll(filter, 20, offset, sort) for offset in range(0, 160, 20)]
@@ -185,7 +186,7 @@ class StoreSearching(StoreFixtures):
 
 def _selections(n: int) -> Iterator[tuple[Filter, np.ndarray[Any, Any]]]:
     """Filters that admit all, a half, a fifth, a fortieth (500 of 20,000), a tenth, none of it
-    and what an exclusion leaves, with the same as a mask over the products."""
+    and what exclusions leave, with the same as a mask over the products."""
     i = np.arange(n)
     yield EVERYTHING, np.ones(n, bool)
     yield Filter((Terms("in_stock", (True,)),)), i % 2 == 0
@@ -194,3 +195,5 @@ def _selections(n: int) -> Iterator[tuple[Filter, np.ndarray[Any, Any]]]:
     both = (Terms("brand", ("b0", "b2")), Range("price", lt=10))
     yield Filter(both), np.isin(i % 5, (0, 2)) & (i % 40 < 10)
     yield Filter((Terms("brand", ("b0", "b1", "b2"), True),), ("p00003",)), ((i % 5 > 2) & (i != 3))
+    group = (Terms("brand", ("b2",)), Range("price", lt=10))
+    yield Filter(exclude=(group,)), ~((i % 5 == 2) & (i % 40 < 10))

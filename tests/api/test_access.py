@@ -17,6 +17,8 @@ ADMIN = [
     ("POST", "/v1/generations/g1/promote"),
     ("POST", "/v1/generations/rollback"),
     ("DELETE", "/v1/generations/g1"),
+    ("POST", "/v1/plugins/rankers/availability/disable"),
+    ("POST", "/v1/plugins/rankers/availability/enable"),
     ("POST", "/v1/events"),
     ("GET", "/v1/users/u1"),
     ("DELETE", "/v1/users/u1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api import cli, cli_demo
+from api.plugin_components import shop_kinds
 from api.running import SERVER_FILE
 from engine.manager import PluginManager
+from engine.schema import FieldKind
+from engine.settings import load_settings
 from tests.api.harness import make_photos, png, products, write_catalogue
 from tests.api.processes import Server, run_entrepot
 
@@ -109,6 +113,40 @@ def test_search_without_a_server(config: Path, tmp_path: Path) -> None:
         *("--filter", "price.lte=25", "--filter", "color=green"),
     )
     assert [h["id"] for h in json.loads(found.stdout)["hits"]] == ["green-lamp", "green-shoe"]
+
+
+def test_search_says_why(config: Path) -> None:
+    """By the profile that was asked for: the sum, and each ranker's part of it."""
+    args = ("search", "black shoe", "--config", str(config), "--limit", "3")
+    shown = invoke(*args, "--explain").output
+    assert re.search(r" 1  0\.\d{4} = 0\.\d{4} text \+ 0\.\d{4} bm25", shown), shown
+    assert " = " not in invoke(*args).output
+    explained = json.loads(invoke(*args, "--explain", "--json").stdout)["hits"][0]["explain"]
+    assert set(explained["rankers"]) == {"understood", "availability", "rules"}
+    unknown = invoke(*args, "--profile", "nobody")
+    assert unknown.exit_code == 2
+    assert "nobody" in unknown.stderr
+
+
+def test_bench_on_searches_of_the_shop(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.cli_plugins_bench.CALLS", 2)
+    for name, what in (
+        ("understood", r"\d+ searches, \d+ each"),
+        ("normalize", r"\d+ titles, small shop"),
+    ):
+        output = invoke("plugins", "bench", name, "--config", str(config)).output
+        assert "no real searches" not in output
+        for mode in ("bare", "thread", "process"):
+            assert re.search(rf"{what} +{mode} +\d", output), output
+
+
+def test_check_knows_the_shops_fields(config: Path) -> None:
+    """An attribute's kind is the shop's: ``size`` is a number there."""
+    checked = invoke("plugins", "check", "variants", "--config", str(config))
+    assert checked.exit_code == 0, checked.output
+    settings = load_settings(config)
+    kinds = shop_kinds(settings, PluginManager(settings.plugins))
+    assert kinds == {"color": FieldKind.KEYWORD, "size": FieldKind.NUMBER}
 
 
 @pytest.mark.parametrize(

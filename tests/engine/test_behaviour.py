@@ -164,6 +164,31 @@ def test_arrangers_see_popularity_in_their_order(engine: Engine, curious: Curiou
         assert batch.ids[place] == "shoe-red"
 
 
+def test_what_a_plugin_does_to_the_profile_stays_its_own(engine: Engine, curious: Curious) -> None:
+    engine.record([did("click", "shoe-red")])
+    search(engine, "last", user_id="ada")
+    first, second = (batch.profile for batch in curious.seen)
+    assert first is not None
+    assert second is not None
+    assert first.session.affinities == second.session.affinities != {}
+    first.session.affinities["color"].clear()
+    first.session.affinities.clear()
+    first.long_term.affinities["color"] = {"red": 1.0}
+    assert second.session.affinities["color"]
+    assert second.long_term.affinities == {}
+    assert UserProfile().long_term.affinities == {}
+
+
+def test_a_window_knows_what_its_rankers_know(engine: Engine) -> None:
+    engine.record([did("click", "shoe-red")])
+    asked = SearchRequest(Query(text="shoe"), profile="curious", user_id="ada")
+    window = engine.window(asked)
+    assert window.profile is not None
+    assert window.popularity is not None
+    assert len(window.popularity) == len(window.ids)
+    assert engine.window(msgspec.structs.replace(asked, profile="default")).profile is None
+
+
 def test_nothing_is_looked_up_where_nobody_asks(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

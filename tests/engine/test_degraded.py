@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine import Engine, InvalidSettings, Query, SearchRequest, SearchResponse, UnknownPlugin
-from engine.guard import FAILURES_TO_OPEN
+from engine.breaker import FAILURES_TO_OPEN
 from engine.settings import ProfileSettings
 
 from . import toys

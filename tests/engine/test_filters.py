@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import FieldKind, Filter, IndexSchema, InvalidFilter, Range, Terms
-from engine.filters import MAX_VALUES, matches, parse_filters, require_field
+from engine.filters import (
+    MAX_VALUES,
+    conditions_of,
+    holds,
+    matches,
+    parse_filters,
+    require_field,
+)
 
 SCHEMA = IndexSchema(
     {
@@ -84,6 +91,35 @@ def test_excluded_ids_never_match() -> None:
     filter = Filter((), ("p1",))
     assert not matches(filter, "p1", {})
     assert matches(filter, "p2", {})
+
+
+@given(products, words, numbers)
+def test_a_group_excludes_what_all_of_it_holds_for(
+    values: dict[str, Any], color: str, heel: float
+) -> None:
+    group = parse_filters({"color": color, "heel": {"gte": heel}}, SCHEMA).conditions
+    both = passes({"color": color}, values) and passes({"heel": {"gte": heel}}, values)
+    assert matches(Filter(exclude=(group,)), "p1", values) != both
+    assert matches(Filter(exclude=(group[:1], group[1:])), "p1", values) == (
+        not passes({"color": color}, values) and not passes({"heel": {"gte": heel}}, values)
+    )
+
+
+@given(products, fields, st.data())
+def test_conditions_can_be_read_again_without_the_schema(
+    values: dict[str, Any], field: str, data: st.DataObject
+) -> None:
+    wanted = data.draw(st.lists(scalars(field), min_size=1, max_size=3))
+    for spec in (wanted, wanted[0], {"not": wanted}):
+        again = conditions_of({field: spec})
+        assert holds(again, values) == passes({field: spec}, values)
+    both = {"heel": {"gte": 0, "lt": 9, "not": 5}}
+    assert conditions_of(both) == parse_filters(both, SCHEMA).conditions
+
+
+def test_a_filter_names_the_fields_it_asks_about() -> None:
+    asked = Filter((Terms("color", ("red",)),), (), ((Range("heel", gt=1), Terms("color", ("",))),))
+    assert asked.fields == ["color", "heel"]
 
 
 def test_the_ast() -> None:

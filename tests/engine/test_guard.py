@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from engine import guard as guard_module
-from engine.guard import FAILURES_TO_OPEN, Call, DaemonPool, Guard, PluginFailed
+from engine.breaker import FAILURES_TO_OPEN
+from engine.guard import MAX_STRAYS, Call, DaemonPool, Failure, Guard, PluginFailed
 
 T = TypeVar("T")
 GENEROUS_S = 30.0
@@ -76,8 +78,10 @@ def guard(pool: DaemonPool, clock: Clock) -> Guard:
 
 @pytest.fixture
 def hasty(pool: DaemonPool, clock: Clock) -> Guard:
-    """One whose deadline has passed before the call begins."""
-    return Guard("hasty", pool, 0.0, RECOVERY_S, clock)
+    """One whose deadline has passed before the call begins; no overrun of it is gross."""
+    guard = Guard("hasty", pool, 0.0, RECOVERY_S, clock)
+    guard._gross_s = math.inf
+    return guard
 
 
 def fail(guard: Guard, function: Callable[[], object], reason: str) -> None:
@@ -88,12 +92,12 @@ def fail(guard: Guard, function: Callable[[], object], reason: str) -> None:
 
 def test_a_good_call_gives_its_result(guard: Guard, plugin: Plugin) -> None:
     assert guard.call(plugin.good, accept) == "good"
-    assert guard.open_reason == ""
+    assert guard.breaker.reason == ""
 
 
 def test_the_first_overrun_opens(hasty: Guard, plugin: Plugin) -> None:
     fail(hasty, plugin.hang, "missed its deadline of 0 ms")
-    assert hasty.open_reason == "missed its deadline of 0 ms"
+    assert hasty.breaker.reason == "missed its deadline of 0 ms"
     fail(hasty, plugin.good, "switched off for now: missed its deadline")
 
 
@@ -102,7 +106,7 @@ def test_exceptions_open_only_in_a_row(guard: Guard, plugin: Plugin) -> None:
         fail(guard, plugin.bad, "LookupError: 'no such thing'|LookupError: no such thing")
     guard.call(plugin.good, accept)
     for _ in range(FAILURES_TO_OPEN):
-        assert guard.open_reason == ""
+        assert guard.breaker.reason == ""
         fail(guard, plugin.bad, "LookupError")
     calls = plugin.calls
     fail(guard, plugin.good, "switched off for now")
@@ -152,7 +156,7 @@ def test_half_open_lets_one_trial_through(
 
     assert guard.call(trial, accept) == "recovered"
     assert inside == ["yes"]
-    assert guard.open_reason == ""
+    assert guard.breaker.reason == ""
     assert guard.call(plugin.good, accept) == "good"
 
 
@@ -213,9 +217,9 @@ def test_what_comes_back_late_may_try_again(
         release.set()
         assert back.wait(GENEROUS_S)
         back.clear()
-    hasty._deadline_s = GENEROUS_S
+    hasty.deadline_s = GENEROUS_S
     assert hasty.call(plugin.good, accept) == "good"
-    assert hasty.open_reason == ""
+    assert hasty.breaker.reason == ""
 
 
 def test_what_is_late_again_and_again_is_switched_off(
@@ -227,7 +231,7 @@ def test_what_is_late_again_and_again_is_switched_off(
         overrun(hasty, plugin).set()
         assert back.wait(GENEROUS_S)
         back.clear()
-    hasty._deadline_s = GENEROUS_S
+    hasty.deadline_s = GENEROUS_S
     fail(hasty, plugin.good, "switched off")
     clock.now += RECOVERY_S
     assert hasty.call(plugin.good, accept) == "good"
@@ -253,7 +257,152 @@ def test_calls_that_overrun_side_by_side_are_one_failure(hasty: Guard, plugin: P
     with ThreadPoolExecutor(4) as threads:
         for done in [threads.submit(one) for _ in range(4)]:
             done.result(GENEROUS_S)
-    assert hasty._failures == 1
+    assert hasty.breaker._failures == 1
+
+
+class Grossly:
+    """Makes calls of ``guard`` take ``seconds`` as the guard reads them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = 0.0
+        monkeypatch.setattr(Call, "took", property(lambda call: self.seconds))
+
+
+@pytest.fixture
+def grossly(monkeypatch: pytest.MonkeyPatch) -> Grossly:
+    return Grossly(monkeypatch)
+
+
+HOW_LONG = r"took 1,034 ms, with a deadline of 50 ms .* isolation = .process. under .*limits\.hog"
+
+
+@pytest.fixture
+def hog(pool: DaemonPool, clock: Clock) -> Guard:
+    return Guard("hog", pool, 0.05, RECOVERY_S, clock)
+
+
+def test_what_held_everything_up_stays_out_though_it_came_back(
+    hog: Guard, plugin: Plugin, clock: Clock, grossly: Grossly
+) -> None:
+    """As a call that holds the GIL: nobody is there to see it late until it has its result."""
+    hog.deadline_s, grossly.seconds = GENEROUS_S, 1.034
+    hog._grossly = lambda call: "took 1,034 ms"  # type: ignore[method-assign]
+    fail(hog, plugin.good, "took 1,034 ms")
+    assert hog.breaker.state == "open"
+    clock.now += RECOVERY_S - 1
+    fail(hog, plugin.good, "switched off for now: took 1,034 ms")
+    assert plugin.calls == 1
+    clock.now += 1
+    assert hog.breaker.state == "half-open"
+    grossly.seconds = 0.0
+    assert hog.call(plugin.good, accept) == "good"
+    assert hog.breaker.state == "closed"
+
+
+def test_the_reason_says_how_long_and_what_helps(
+    hog: Guard, plugin: Plugin, grossly: Grossly
+) -> None:
+    grossly.seconds = 1.034
+    fail(hog, plugin.good, HOW_LONG)
+    fail(hog, plugin.good, f"switched off for now: {HOW_LONG}")
+
+
+def test_what_comes_back_much_later_stays_out(
+    hog: Guard, plugin: Plugin, clock: Clock, grossly: Grossly
+) -> None:
+    grossly.seconds = 0.06
+    back = threading.Event()
+    hog._came_back = signal_after(hog._came_back, back)  # type: ignore[method-assign]
+    release = overrun(hog, plugin)
+    assert hog.breaker.reason == "missed its deadline of 50 ms"
+    grossly.seconds = 10.0
+    release.set()
+    assert back.wait(GENEROUS_S)
+    assert hog.breaker.reason.startswith("took 10,000 ms")
+    clock.now += RECOVERY_S - 1
+    fail(hog, plugin.good, "switched off for now: took 10,000 ms")
+    clock.now += 1
+    grossly.seconds, hog.deadline_s = 0.0, GENEROUS_S
+    assert hog.call(plugin.good, accept) == "good"
+
+
+def test_a_failed_trial_that_is_gross_opens_again(
+    hog: Guard, plugin: Plugin, clock: Clock, grossly: Grossly
+) -> None:
+    grossly.seconds = 1.034
+    for _ in range(3):
+        fail(hog, plugin.good, "took")
+        clock.now += RECOVERY_S - 1
+        fail(hog, plugin.good, "switched off")
+        clock.now += 1
+
+
+def test_no_more_threads_hang_in_a_plugin_than_a_few(
+    hasty: Guard, plugin: Plugin, clock: Clock
+) -> None:
+    for _ in range(MAX_STRAYS):
+        fail(hasty, plugin.hang, "missed its deadline")
+        clock.now += RECOVERY_S
+    fail(hasty, plugin.hang, f"switched off: {MAX_STRAYS} calls of it have not come back")
+
+
+def test_figures(guard: Guard, plugin: Plugin) -> None:
+    before = guard.tally.figures()
+    assert (before.calls, before.failures, before.seconds) == (0, {}, 0.0)
+    assert math.isnan(before.p50_s)
+    guard.call(plugin.good, accept)
+    for _ in range(FAILURES_TO_OPEN):
+        fail(guard, plugin.bad, "LookupError")
+    fail(guard, plugin.good, "switched off")
+    figures = guard.tally.figures()
+    assert figures.calls == 1 + FAILURES_TO_OPEN
+    assert figures.failures == {"error": FAILURES_TO_OPEN, "open": 1}
+    assert 0 < figures.p50_s <= figures.p95_s <= figures.seconds
+    assert figures.buckets[-1] == figures.calls
+    assert list(figures.buckets) == sorted(figures.buckets)
+
+
+@pytest.mark.parametrize(
+    ("cause", "effect", "state"),
+    [("crash", "opens", "open"), ("error", "counts", "closed"), ("waiting", "undecided", "closed")],
+)
+def test_without_a_pool_the_function_says_how_it_failed(
+    clock: Clock, cause: Any, effect: Any, state: str
+) -> None:
+    guard = Guard("apart", None, GENEROUS_S, RECOVERY_S, clock)
+
+    def lost() -> None:
+        raise Failure(cause, "the process died", effect)
+
+    fail(guard, lost, "^the process died$")
+    assert guard.breaker.state == state
+    assert guard.tally.figures().failures == {cause: 1}
+
+
+def test_a_trial_that_was_not_made_is_still_due(clock: Clock, plugin: Plugin) -> None:
+    guard = Guard("apart", None, GENEROUS_S, RECOVERY_S, clock)
+
+    def ends(cause: Any, effect: Any) -> Callable[[], None]:
+        def call() -> None:
+            raise Failure(cause, "no", effect)
+
+        return call
+
+    fail(guard, ends("crash", "opens"), "no")
+    clock.now += RECOVERY_S
+    fail(guard, ends("waiting", "undecided"), "no")
+    assert guard.breaker.state == "half-open"
+    assert guard.call(plugin.good, accept) == "good"
+    assert guard.breaker.state == "closed"
+
+
+def test_an_answer_that_is_refused_has_a_cause_of_its_own(guard: Guard, plugin: Plugin) -> None:
+    def refuse(result: str) -> None:
+        raise ValueError("too short")
+
+    with pytest.raises(PluginFailed, match="ValueError: too short"):
+        guard.call(plugin.good, refuse)
+    assert guard.tally.figures().failures == {"answer": 1}
 
 
 def test_a_plugins_own_timeout_counts_as_an_overrun(guard: Guard) -> None:

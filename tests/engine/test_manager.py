@@ -204,12 +204,70 @@ def test_a_plugin_that_fails_offers_nothing(install: Make) -> None:
     assert manager.names("arrangers") == []
 
 
-@pytest.mark.parametrize("wanted", [API_VERSION + 1, 0])
-def test_another_api_is_refused(install: Make, wanted: int) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "named"),
+    [
+        (API_VERSION + 1, str(API_VERSION + 1)),
+        (0, "0"),
+        ((API_VERSION + 1, API_VERSION + 2), f"{API_VERSION + 1} to {API_VERSION + 2}"),
+        ((API_VERSION - 2, API_VERSION - 1), f"{API_VERSION - 2} to {API_VERSION - 1}"),
+    ],
+)
+def test_another_api_is_refused(install: Make, wanted: Any, named: str) -> None:
     plugin = ranker("future")
     plugin.ENTREPOT_API = wanted  # type: ignore[attr-defined]
     manager = install(future=plugin)
-    assert f"made for plugin API {wanted}, this is {API_VERSION}" in status(manager, "future").error
+    assert f"made for plugin API {named}, this is {API_VERSION}" in status(manager, "future").error
+
+
+@pytest.mark.parametrize(
+    "wanted", [API_VERSION, (API_VERSION, API_VERSION), (API_VERSION - 1, API_VERSION + 5)]
+)
+def test_a_range_of_apis_includes_its_ends(install: Make, wanted: Any) -> None:
+    plugin = ranker("patient")
+    plugin.ENTREPOT_API = wanted  # type: ignore[attr-defined]
+    assert status(install(patient=plugin), "patient").error == ""
+
+
+@pytest.mark.parametrize("wanted", ["1", 1.0, True, (1,), (1, 2, 3), [1, 2], (2, 1), None])
+def test_an_api_that_is_no_version_is_refused(install: Make, wanted: Any) -> None:
+    plugin = ranker("odd")
+    plugin.ENTREPOT_API = wanted  # type: ignore[attr-defined]
+    assert "give one version, such as 1, or the first" in status(install(odd=plugin), "odd").error
+
+
+def test_two_plugins_with_one_name(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whichever order they are found in, the distribution whose name comes first stays."""
+
+    class Dist:
+        version = "1.0"
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    entries = []
+    for origin in ("zoo", "ark"):
+        entry = Entry("thrifty", lambda origin=origin: ranker(f"of-{origin}"))
+        entry.dist = Dist(origin)  # type: ignore[attr-defined]
+        entries.append(entry)
+    monkeypatch.setattr(manager_module, "BUILTINS", ())
+    monkeypatch.setattr(manager_module, "entry_points", lambda group: entries)
+    manager = PluginManager()
+    first, second = manager.statuses
+    assert first == PluginStatus("thrifty", False, {"rankers": ("of-ark",)}, "", "ark 1.0")
+    assert second.distribution == "zoo 1.0"
+    assert "a plugin of ark 1.0 is called 'thrifty', too, and came first" in second.error
+    assert manager.names("rankers") == ["of-ark"]
+    assert manager.missing == [second]
+    # A child process is told the name alone: it, too, takes the first.
+    assert PluginManager(PluginSettings(strict=True), only="thrifty").statuses == [first]
+
+
+def test_only_one_is_loaded(install: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(a=ranker("a"), b=SystemExit("never loaded"))
+    assert [s.name for s in PluginManager(only="a").statuses] == ["a"]
 
 
 def test_disabled(install: Make) -> None:

@@ -242,9 +242,9 @@ def test_timings_name_the_stages(shop: Engine) -> None:
     answer = search(shop, Query(text="red shoe"), facets=("brand",))
     assert list(answer.timings) == ["understand", "encode", "retrieve", "fuse", "rank", "respond"]
     assert sum(answer.timings.values()) == pytest.approx(answer.took_ms, rel=0.05, abs=0.5)
-    assert [step.processor for step in answer.plan.steps] == ["normalize", "understand"]
+    assert [step.processor for step in answer.plan.steps] == [*("normalize", "understand", "rules")]
     browsed = search(shop)
-    assert list(browsed.timings) == ["retrieve", "respond"]
+    assert list(browsed.timings) == ["understand", "retrieve", "respond"]
 
 
 def test_one_request_gives_one_answer(shop: Engine) -> None:
@@ -315,6 +315,7 @@ def test_a_processors_filter_counts_and_the_requests_wins(shop: Engine) -> None:
 
 def test_a_processor_cannot_change_what_was_typed(shop: Engine) -> None:
     plan = search(shop, Query(text="shoe"), profile="lie").plan
+    assert (plan.market, plan.selected, plan.at) == (None, {}, None)
     assert plan.original == "shoe"
 
 

@@ -47,7 +47,7 @@ def test_a_file(file: Path) -> None:
     assert settings.search.rrf_k == 10
     assert settings.profiles["default"].rankers == ("availability", "thrifty")
     assert settings.profiles["plain"].weights == {"image": 0.5}
-    assert settings.profiles["plain"].query_processors == ("normalize", "understand")
+    assert settings.profiles["plain"].query_processors == ("normalize", "understand", "rules")
 
 
 def test_without_a_file_everything_has_a_default(
@@ -157,3 +157,13 @@ def test_unreadable_files(tmp_path: Path) -> None:
     latin.write_bytes("shop = 'café'".encode("latin-1"))
     with pytest.raises(InvalidSettings, match="not valid TOML"):
         load_settings(latin)
+
+
+def test_rules_are_in_the_data_folder_unless_the_settings_say_otherwise(tmp_path: Path) -> None:
+    file = tmp_path / "entrepot.toml"
+    file.write_text('data_dir = "data"\n')
+    assert load_settings(file).rules_path == tmp_path / "data" / "rules.json"
+    file.write_text('rules_file = "merchandising/rules.json"\n')
+    assert load_settings(file).rules_path == tmp_path / "merchandising" / "rules.json"
+    env = {"ENTREPOT_RULES_FILE": "/elsewhere/rules.json"}
+    assert load_settings(file, env).rules_path == Path("/elsewhere/rules.json")

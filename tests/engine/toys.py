@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
@@ -152,7 +153,9 @@ PROCESSORS: dict[str, Callable[..., Any]] = {
     "only-red": change(filters={"color": "red"}),
     "spanish": change(translations={"es": "zapato"}),
     "silence": change(text=""),
-    "lie": change(original="something else"),
+    "lie": change(
+        original="something else", market="mars", selected={"color": "red"}, at=datetime.now(UTC)
+    ),
     "p-raise": _raise,
     "no-plan": lambda plan, shop: "a plan",
     "no-text": change(text=None),

@@ -15,7 +15,11 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from tokenizers.processors import TemplateProcessing
 from transformers import (
     AutoModel,
+    AutoModelForSequenceClassification,
     BertConfig,
+    DebertaV2Config,
+    DistilBertConfig,
+    ElectraConfig,
     PreTrainedConfig,
     PreTrainedTokenizerFast,
     XLMRobertaConfig,
@@ -147,6 +151,53 @@ def sentence_transformer(folder: Path, **pooling: object) -> Path:
     return folder
 
 
+def cross_encoder(folder: Path, kind: str) -> Path:
+    """A sequence classifier of :data:`CROSS_ENCODERS`, and a tokenizer with a template for
+    pairs."""
+    config = CROSS_ENCODERS[kind]
+    if config.model_type == "xlm-roberta":
+        sentencepiece(folder, start="<s>", pad="<pad>", max_tokens=40)
+    else:
+        word_piece(folder)
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_config(config)
+    _stir(model)
+    with torch.no_grad():
+        model.classifier.get_parameter(
+            "out_proj.weight" if hasattr(model.classifier, "out_proj") else "weight"
+        ).mul_(20.0)  # so that it tells texts apart
+    model.save_pretrained(folder)
+    return folder
+
+
+LAYERS: dict[str, Any] = {"num_hidden_layers": 2, "num_labels": 1}
+PLACES: dict[str, Any] = {"vocab_size": 100, "max_position_embeddings": 40}
+CROSS_ENCODERS: dict[str, PreTrainedConfig] = {
+    "bert": BertConfig(**PLACES, **LAYERS, **SMALL),
+    "electra": ElectraConfig(**PLACES, embedding_size=16, **(LAYERS | {"num_labels": 2}), **SMALL),
+    "distilbert": DistilBertConfig(
+        **PLACES, dim=32, n_heads=2, hidden_dim=48, n_layers=2, num_labels=1
+    ),
+    "xlm_r": XLMRobertaConfig(
+        vocab_size=80, max_position_embeddings=42, pad_token_id=1, **LAYERS, **SMALL
+    ),
+    "deberta": DebertaV2Config(
+        **PLACES,
+        **LAYERS,
+        **SMALL,
+        type_vocab_size=0,
+        position_biased_input=False,
+        relative_attention=True,
+        position_buckets=8,
+        pos_att_type=["p2c", "c2p"],
+        norm_rel_ebd="layer_norm",
+        share_att_key=True,
+    ),
+    "wide": BertConfig(
+        **PLACES, **LAYERS, hidden_size=64, num_attention_heads=2, intermediate_size=128
+    ),
+}
+"""Small ones with segments, without, with relative positions only; "wide" enough for int8."""
 CLIPS: dict[str, Callable[[Path], Path]] = {
     "vit_clip": vit_clip,
     "siglip": siglip,
@@ -171,7 +222,9 @@ def word_piece(folder: Path, more: tuple[str, ...] = ()) -> None:
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -179,6 +232,7 @@ def word_piece(folder: Path, more: tuple[str, ...] = ()) -> None:
         unk_token="[UNK]",
         cls_token="[CLS]",
         sep_token="[SEP]",
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     ).save_pretrained(folder)
 
 
@@ -192,7 +246,9 @@ def sentencepiece(folder: Path, *, start: str, pad: str, max_tokens: int) -> Non
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     end = pieces.index("</s>")
     tokenizer.post_processor = TemplateProcessing(
-        single=f"{start} $A </s>".strip(), special_tokens=[("<s>", 0), ("</s>", end)]
+        single=f"{start} $A </s>".strip(),
+        pair=f"{start} $A </s> </s> $B </s>".strip(),
+        special_tokens=[("<s>", 0), ("</s>", end)],
     )
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

@@ -156,6 +156,13 @@ def test_too_few_translations() -> None:
         translations(translate(toy), "rote schuhe")
 
 
+def test_words_that_are_not_of_the_locale_are_left_alone() -> None:
+    """A translator would hand them back, and be taken for broken."""
+    toy = Toy("es", answer=lambda text: text)
+    assert translations(translate(toy), "كرسي خشبي", "es") == {}
+    assert toy.asked == []
+
+
 def test_a_translation_is_one_line() -> None:
     assert checked("red\n shoes ", "rote schuhe", "en") == "red shoes"
 

@@ -24,6 +24,7 @@ from engine import (
     Query,
     QueryPlan,
     QueryProcessor,
+    RuleSet,
     SearchRequest,
     ShopView,
     Span,
@@ -544,3 +545,16 @@ def test_the_documented_examples(row: list[str]) -> None:
     assert plan.text == searched.strip("`")
     assert "; ".join(named) == linked
     assert plan.filters == json.loads(filters.strip("`"))
+
+
+def test_rules_that_change_cost_no_new_vocabulary() -> None:
+    """It is long to learn, and a search would wait for it."""
+    processor = Understand(UnderstandOptions(model=""))
+    view = shop_view()
+    plan = processor.process(QueryPlan(original="red shoes", text="red shoes"), view)
+    learnt = processor._gazetteer(view), processor._categories._known
+    ruled = msgspec.structs.replace(view, rules=RuleSet())
+    assert processor.process(QueryPlan(original="red shoes", text="red shoes"), ruled) == plan
+    assert processor._gazetteer(ruled) is learnt[0]
+    assert processor._categories._known is learnt[1]
+    assert processor._gazetteer(shop_view()) is not learnt[0]

@@ -1,0 +1,155 @@
+"""The plan of a search: what was understood of it, and what business rules do to it.
+
+A processor sees what was asked (``original``, ``locale``, ``market``, ``selected``) and returns a
+changed copy. Whatever hides, lifts or places products says so in ``rules``; the engine acts on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct, field
+
+HIDDEN = "it is hidden"
+"""Why a pin is lost to a rule that hides its product."""
+
+
+class Span(Struct, frozen=True, omit_defaults=True):
+    """A labelled stretch of the query, ``plan.read[start:end]``; confidence in [0, 1].
+
+    Where it names something of this shop, ``field`` and ``values`` say what: "navy" may be
+    the values "Navy Blue" and "Navy" of the field "color". ``effect`` is what the search does
+    about it: ``boost`` lifts products that have one of the values, ``filter`` and ``exclude``
+    stand in ``plan.filters``, ``note`` does nothing.
+    """
+
+    start: int
+    end: int
+    label: str
+    value: str
+    confidence: float = 1.0
+    field: str = ""
+    values: tuple[str, ...] = ()
+    effect: Literal["note", "boost", "filter", "exclude"] = "note"
+
+    @property
+    def key(self) -> str:
+        """How a shopper refers to this reading to take it back: ``"color:navy"``."""
+        return f"{self.label}:{self.value.casefold()}"
+
+
+class PlanStep(Struct, frozen=True):
+    """What one query processor did, and its wall time in milliseconds."""
+
+    processor: str
+    changed: tuple[str, ...]
+    ms: float
+
+
+class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Products that all of ``filters`` (the request's syntax) hold for, and those of ``ids``."""
+
+    filters: dict[str, Any] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
+
+
+class Boost(Selection, frozen=True, forbid_unknown_fields=True):
+    """Products whose score is multiplied with ``factor``, which is above 0: above 1 it lifts
+    them, below it buries them."""
+
+    factor: float = 1.0
+
+
+class LostPin(Struct, frozen=True, omit_defaults=True):
+    """A pin that a rule could not have: ``why``, and the rule that it lost ``to`` if to one."""
+
+    product: str
+    place: int
+    why: str
+    to: str = ""
+
+
+class AppliedRule(Struct, frozen=True, omit_defaults=True):
+    """What one rule does to this search. ``pins`` (product id → place from 1) are those that a
+    processor wants and, in the end, those that it got; ``lost`` are the others. ``skipped`` says
+    why a rule does nothing."""
+
+    id: str
+    pins: dict[str, int] = field(default_factory=dict)
+    boosts: tuple[Boost, ...] = ()
+    hide: tuple[Selection, ...] = ()
+    lost: tuple[LostPin, ...] = ()
+    skipped: str = ""
+
+
+class QueryPlan(Struct, frozen=True):
+    """What understanding produced from the query; each processor returns a changed copy.
+
+    ``text`` is what the lanes will search; ``original`` is what was typed; ``read`` is the text
+    that ``spans`` refer to. ``filters`` use the request's syntax and are added to the request's
+    own, which are ``selected``. ``categories`` are the likely ones, with their probability. Each
+    of ``translations`` (locale → text) searches in text lanes of its own beside the original.
+    ``ignored`` are readings that the shopper took back (:attr:`Span.key`): a processor leaves them
+    out. ``rules`` hide, lift and place products; the strongest comes first. ``at`` is the time
+    that a dry run asks about; a search has none, and is now.
+    """
+
+    original: str = ""
+    text: str = ""
+    locale: str | None = None
+    translations: dict[str, str] = field(default_factory=dict)
+    read: str = ""
+    spans: tuple[Span, ...] = ()
+    categories: dict[str, float] = field(default_factory=dict)
+    filters: dict[str, Any] = field(default_factory=dict)
+    corrections: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    steps: tuple[PlanStep, ...] = ()
+    market: str | None = None
+    selected: dict[str, Any] = field(default_factory=dict)
+    rules: tuple[AppliedRule, ...] = ()
+    at: datetime | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The declared fields that ranking by this plan needs to see."""
+        spoken = [span.field for span in self.spans if span.field]
+        spoken += [name for boost in self.boosts() for name in boost.filters]
+        return tuple(dict.fromkeys(spoken))
+
+    @property
+    def pins(self) -> dict[str, int]:
+        """Where products are to stand in the whole result, from 1; a place has one product."""
+        found: dict[str, int] = {}
+        taken: set[int] = set()
+        for rule in self.rules:
+            for product, place in rule.pins.items():
+                if product not in found and place not in taken:
+                    found[product] = place
+                    taken.add(place)
+        return found
+
+    def public(self) -> QueryPlan:
+        """The plan as a shopper may see it: what is hidden is not named."""
+        if not self.rules:
+            return self
+        rules = tuple(
+            msgspec.structs.replace(
+                rule, hide=(), lost=tuple(pin for pin in rule.lost if pin.why != HIDDEN)
+            )
+            for rule in self.rules
+        )
+        return msgspec.structs.replace(self, rules=rules)
+
+    def boosts(self) -> Iterator[Boost]:
+        """All that multiplies scores, the strongest rule's first."""
+        for rule in self.rules:
+            yield from rule.boosts
+
+    def hidden(self) -> Iterator[Selection]:
+        """All that no shopper is to see."""
+        for rule in self.rules:
+            yield from rule.hide

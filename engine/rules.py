@@ -1,0 +1,233 @@
+"""Business rules: which searches a rule is for, and what it does to them.
+
+This module says what a rule is and what is wrong with one. They live in a file that people edit
+(:mod:`engine.rulebook`) and reach query processors as :attr:`engine.ShopView.rules`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from .errors import InvalidFilter, InvalidRules
+from .filters import parse_filters
+from .plan import Boost, Selection
+from .schema import IndexSchema
+from .types import MAX_WINDOW
+
+Moment = Annotated[datetime, Meta(tz=True)]
+Texts = str | tuple[str, ...]
+"""One text, or several of which any will do."""
+Values = str | float | bool | tuple[str | float | bool, ...]
+RuleId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+MAX_PINS = 100
+"""Of one rule; every search that it is for looks all of them up."""
+MAX_TOLD = 10
+"""Problems of a file that are told at once."""
+
+
+class _Part(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A part of a rule: a misspelt key must not pass silently."""
+
+
+class QueryIs(_Part, frozen=True):
+    """Words of the search, without regard to case, accents and punctuation: all of them
+    (``exact``), some of them side by side (``phrase``), some of them anywhere (``words``). Any one
+    of what is given will do."""
+
+    exact: Texts = ()
+    phrase: Texts = ()
+    words: Texts = ()
+
+    def __post_init__(self) -> None:
+        given = [*texts(self.exact), *texts(self.phrase), *texts(self.words)]
+        if not given or not all(any(c.isalnum() for c in text) for text in given):
+            raise ValueError("give words as exact, phrase or words; none may be blank")
+
+
+class When(_Part, frozen=True):
+    """The searches a rule is for; all that is given must hold, nothing given means every search.
+
+    ``category`` is one that the shopper selected, or above it ("Shoes" also on the page "Shoes >
+    Boots"). ``locale`` "es" is also "es-MX". ``filters`` are values that the shopper selected,
+    any of several in each field.
+    """
+
+    query: QueryIs | None = None
+    category: Texts = ()
+    locale: Texts = ()
+    market: Texts = ()
+    filters: dict[str, Values] = field(default_factory=dict)
+
+
+class Lift(Boost, frozen=True, forbid_unknown_fields=True):
+    """Products whose score is multiplied with a ``factor`` above 1."""
+
+    factor: Annotated[float, Meta(gt=1, le=100)] = 2.0
+
+
+class Bury(Boost, frozen=True, forbid_unknown_fields=True):
+    """Products whose score is multiplied with a ``factor`` below 1."""
+
+    factor: Annotated[float, Meta(ge=0.01, lt=1)] = 0.5
+
+
+class Then(_Part, frozen=True):
+    """What a rule does: ``pins`` (product id → place in the result, from 1), ``boost``, ``bury``,
+    ``hide``; one of them at least."""
+
+    pins: dict[str, int] = field(default_factory=dict)
+    boost: tuple[Lift, ...] = ()
+    bury: tuple[Bury, ...] = ()
+    hide: tuple[Selection, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (self.pins or self.boost or self.bury or self.hide):
+            raise ValueError("give pins, boost, bury or hide")
+        if len(self.pins) > MAX_PINS:
+            raise ValueError(f"pins: {len(self.pins)} products; at most {MAX_PINS}")
+        for product, place in self.pins.items():
+            if not 1 <= place <= MAX_WINDOW:
+                raise ValueError(f"pins: {product!r}: place {place} is outside 1…{MAX_WINDOW}")
+        if len(set(self.pins.values())) < len(self.pins):
+            raise ValueError("pins: two products on one place; give each its own")
+        for name, selection in self.selections():
+            if not (selection.filters or selection.ids):
+                raise ValueError(f"{name}: selects nothing; give filters or ids")
+
+    def boosts(self) -> tuple[Boost, ...]:
+        """What is lifted and what is buried, alike."""
+        groups: Iterable[tuple[Boost, ...]] = (self.boost, self.bury)
+        return tuple(Boost(b.filters, b.ids, b.factor) for group in groups for b in group)
+
+    def selections(self) -> Iterator[tuple[str, Selection]]:
+        """Each with where it stands: ``boost[0]``."""
+        groups: Iterable[tuple[str, tuple[Selection, ...]]] = (
+            ("boost", self.boost),
+            ("bury", self.bury),
+            ("hide", self.hide),
+        )
+        for name, group in groups:
+            yield from ((f"{name}[{i}]", selection) for i, selection in enumerate(group))
+
+
+class Rule(_Part, frozen=True):
+    """One rule. It is in force from ``from`` (ISO 8601 with a time zone) until just before
+    ``until``; where two rules want the same, the higher ``priority`` wins."""
+
+    id: RuleId
+    then: Then
+    when: When | None = None
+    starts: Moment | None = field(default=None, name="from")
+    until: Moment | None = None
+    priority: int = 0
+    enabled: bool = True
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.id == "test":
+            raise ValueError("id: 'test' is the name of the dry run; choose another")
+        if self.starts and self.until and self.until <= self.starts:
+            raise ValueError("until: is not after from")
+
+    @property
+    def etag(self) -> str:
+        """Changes whenever the rule does."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
+
+
+class RuleSet(Struct, frozen=True, eq=False):
+    """All rules at one moment, in the order of the file. Rules that changed are another object,
+    so what was computed from them may be kept for as long as the same is given."""
+
+    rules: tuple[Rule, ...] = ()
+
+
+NO_RULES = RuleSet()
+
+
+class _File(Struct, forbid_unknown_fields=True):
+    rules: list[msgspec.Raw] = []
+
+
+def texts(given: Texts) -> tuple[str, ...]:
+    """One or several, as several."""
+    return (given,) if isinstance(given, str) else given
+
+
+def unfit(rule: Rule, schema: IndexSchema) -> str:
+    """What in ``rule`` does not fit the shop's declared fields, with the remedy; or nothing."""
+    try:
+        where = "when"
+        parse_filters(rule.when.filters if rule.when else {}, schema)
+        for name, selection in rule.then.selections():
+            where = f"then.{name}"
+            parse_filters(selection.filters, schema)
+    except InvalidFilter as error:
+        return f"{where}.{error}"
+    return ""
+
+
+def encode_rules(rules: Iterable[Rule]) -> bytes:
+    """The file's content, laid out for people."""
+    return msgspec.json.format(msgspec.json.encode({"rules": list(rules)}), indent=2) + b"\n"
+
+
+def decode_rules(data: bytes) -> tuple[Rule, ...]:
+    """The rules of a file.
+
+    Raises:
+        InvalidRules: the file as a whole, or every rule that is wrong by its name and field.
+    """
+    try:
+        found = msgspec.json.decode(data, type=_File).rules
+    except msgspec.ValidationError as error:
+        raise InvalidRules(f'{_plain(error)}; the file is {{"rules": [ … ]}}') from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRules(f"not JSON: {_place(data, error)}") from error
+    rules: list[Rule] = []
+    problems: list[str] = []
+    for number, raw in enumerate(found, start=1):
+        try:
+            rule = msgspec.json.decode(raw, type=Rule)
+        except msgspec.ValidationError as error:
+            problems.append(f"rule {_name(raw, number)}: {_plain(error)}")
+            continue
+        if any(rule.id == other.id for other in rules):
+            problems.append(f"rule {rule.id!r}: id: is there twice; rename one")
+        rules.append(rule)
+    if problems:
+        more = len(problems) - MAX_TOLD
+        told = problems[:MAX_TOLD] + ([f"and {more} more"] if more > 0 else [])
+        raise InvalidRules("; ".join(told))
+    return tuple(rules)
+
+
+def _name(raw: msgspec.Raw, number: int) -> str:
+    given: Any = msgspec.json.decode(raw)
+    name = given.get("id") if isinstance(given, dict) else None
+    return repr(name) if isinstance(name, str) else f"number {number}"
+
+
+def _plain(error: msgspec.ValidationError) -> str:
+    """``then.pins[...]: Expected …``, where msgspec has the place last and from ``$``."""
+    words, _, place = str(error).partition(" - at `$")
+    place = place.removesuffix("`").lstrip(".")
+    return f"{place}: {words}" if place else words
+
+
+def _place(data: bytes, error: Exception) -> str:
+    """The standard library knows the line."""
+    try:
+        json.loads(data.decode("utf-8"))
+    except json.JSONDecodeError as found:
+        return f"line {found.lineno}, column {found.colno}: {found.msg}"
+    except ValueError:
+        pass
+    return str(error)

@@ -1,0 +1,29 @@
+"""The conformance kit: per protocol a pytest class to inherit. ``pip install "entrepot[test]"``
+brings what it runs on.
+
+:mod:`engine.conformance` holds what it checks of rankers, arrangers and query processors.
+"""
+
+from __future__ import annotations
+
+from engine.conformance import make_batch
+
+from .arranger_contract import ArrangerContract
+from .encoder_contract import EncoderContract
+from .event_store_contract import EventStoreContract
+from .query_processor_contract import QueryProcessorContract, a_shop
+from .ranker_contract import RankerContract
+from .source_contract import SourceContract
+from .store_contract import StoreContract
+
+__all__ = [
+    "ArrangerContract",
+    "EncoderContract",
+    "EventStoreContract",
+    "QueryProcessorContract",
+    "RankerContract",
+    "SourceContract",
+    "StoreContract",
+    "a_shop",
+    "make_batch",
+]

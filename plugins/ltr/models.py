@@ -1,0 +1,191 @@
+"""Versions of a shop's ranking model: a folder each, and which of them is live.
+
+``<data folder>/ltr/v3/`` holds ``model.txt`` (LightGBM's own format) and ``model.json``
+(:class:`Manifest`); ``<data folder>/ltr/live`` holds the name of the live one and is replaced in
+one step, so that a server sees the old or the new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, field
+
+from engine import InvalidModel, NotFound
+
+from ..durable import write_atomically
+from . import booster, features
+
+FOLDER = "ltr"
+LIVE = "live"
+MANIFEST, TREES = "model.json", "model.txt"
+FORMAT = 1
+_NAME = re.compile(r"v([1-9]\d*)")
+
+
+class Figures(Struct, frozen=True):
+    """Cross-validated on the queries a model was made from: mean nDCG@10 of the model, each query
+    ranked by trees that never saw it, and of the order before it (``baseline``); ``low`` and
+    ``high`` bound the mean difference (paired bootstrap, 95 %)."""
+
+    queries: int
+    folds: int
+    ndcg: float
+    baseline: float
+    low: float
+    high: float
+
+    @property
+    def change(self) -> float:
+        return self.ndcg - self.baseline
+
+    def __str__(self) -> str:
+        return (
+            f"nDCG@10 {self.ndcg:.4f}, order before {self.baseline:.4f}, change "
+            f"{self.change:+.4f} ({self.low:+.4f} to {self.high:+.4f}), {self.queries:,} queries"
+        )
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """What a version is and how it was made. ``features`` are the columns the trees read, as
+    :data:`plugins.ltr.features.VERSION` ``features_version`` means them; ``sha256`` is that of
+    the trees' file; ``importances`` are shares of the gain."""
+
+    format: int = FORMAT
+    features_version: int
+    features: tuple[str, ...]
+    popularity: str = ""
+    source: str
+    trees: int
+    seed: int
+    trained_at: str
+    lightgbm: str
+    figures: Figures
+    importances: dict[str, float] = field(default_factory=dict)
+    sha256: str = ""
+
+
+class _Head(Struct):
+    format: int
+
+
+class Model(Struct, frozen=True, eq=False):
+    """A loaded version."""
+
+    name: str
+    manifest: Manifest
+    trees: booster.Trees
+
+
+class Versions:
+    """The versions in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def pointer(self) -> Path:
+        """The file that names the live version."""
+        return self.folder / LIVE
+
+    def names(self) -> list[str]:
+        """Oldest first."""
+        if not self.folder.is_dir():
+            return []
+        found = [p.name for p in self.folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()]
+        return sorted(found, key=lambda name: int(name[1:]))
+
+    def live(self) -> str:
+        """The name of the live version; empty where there is none."""
+        try:
+            return self.pointer.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
+
+    def promote(self, name: str) -> None:
+        """Make a version live in one step, once it has been read whole. Raises NotFound and
+        InvalidModel as :meth:`load` does."""
+        self.load(name)
+        write_atomically(self.pointer, f"{name}\n".encode())
+
+    def add(self, manifest: Manifest, trees: booster.Trees) -> str:
+        """Keep a version under the next free name, which is returned; it is not live."""
+        text = trees.text().encode()
+        manifest = msgspec.structs.replace(manifest, sha256=hashlib.sha256(text).hexdigest())
+        last = max((int(name[1:]) for name in self.names()), default=0)
+        name = f"v{last + 1}"
+        made = self.folder / f".{name}.new"
+        shutil.rmtree(made, ignore_errors=True)  # of a training that was killed here
+        made.mkdir(parents=True)
+        write_atomically(made / TREES, text)
+        encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+        write_atomically(made / MANIFEST, encoded + b"\n")
+        made.rename(self.folder / name)
+        return name
+
+    def manifest(self, name: str) -> Manifest:
+        """Raises NotFound for a version that is not there, InvalidModel for a damaged one."""
+        if name not in self.names():
+            there = ", ".join(self.names()) or "none"
+            raise NotFound(f"no ranking model {name!r} in {self.folder}; there are: {there}")
+        return read_manifest(self.folder / name)
+
+    def load(self, name: str) -> Model:
+        """Raises what :meth:`manifest` and :func:`load` raise."""
+        self.manifest(name)
+        return load(self.folder / name)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises InvalidModel where ``folder`` holds no manifest that this version reads."""
+    path = folder / MANIFEST
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidModel(f"no ranking model at {folder}: {MANIFEST}: {error.strerror}") from error
+    try:
+        if (found := msgspec.json.decode(data, type=_Head).format) > FORMAT:
+            raise InvalidModel(
+                f"{path}: format {found} is newer than this Entrepot reads ({FORMAT}): upgrade, "
+                "or train again"
+            )
+        return msgspec.json.decode(data, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise InvalidModel(f"{path} does not describe a ranking model: {error}") from error
+
+
+def load(folder: Path) -> Model:
+    """The model in ``folder``, whose features are those that are computed here.
+
+    Raises:
+        InvalidModel: it is missing, damaged, or was trained on other features. PluginError:
+            LightGBM is not installed.
+    """
+    manifest = read_manifest(folder)
+    _check_features(folder, manifest)
+    path = folder / TREES
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidModel(f"{path}: {error.strerror}: train again") from error
+    if hashlib.sha256(data).hexdigest() != manifest.sha256:
+        raise InvalidModel(f"{path} is damaged or was changed: train again, or copy it again")
+    trees = booster.load(data.decode(), str(path))
+    return Model(folder.name, manifest, trees)
+
+
+def _check_features(folder: Path, manifest: Manifest) -> None:
+    if manifest.features_version == features.VERSION and manifest.features == features.NAMES:
+        return
+    unknown = sorted(set(manifest.features) - set(features.NAMES))
+    unused = sorted(set(features.NAMES) - set(manifest.features))
+    differences = [f"version {manifest.features_version}, here {features.VERSION}"]
+    differences += [f"unknown here: {', '.join(unknown)}"] if unknown else []
+    differences += [f"not in the model: {', '.join(unused)}"] if unused else []
+    raise InvalidModel(
+        f"{folder} was trained on other features ({'; '.join(differences)}): train again"
+    )
