@@ -44,8 +44,8 @@ def plan_of(request: SearchRequest, at: datetime | None = None) -> QueryPlan:
 
 
 def warm_up(processors: Sequence[tuple[Guard, QueryProcessor]], shop: ShopView) -> None:
-    """Let each processor compute what it keeps of ``shop`` before a search waits for it; one
-    that hangs delays the start by :data:`WARM_UP_S`."""
+    """Let each processor compute what it keeps of ``shop``, and its model run a first time, before
+    a search waits for it; one that hangs delays the start by :data:`WARM_UP_S`."""
 
     def run() -> None:
         for guard, processor in processors:
@@ -53,9 +53,10 @@ def warm_up(processors: Sequence[tuple[Guard, QueryProcessor]], shop: ShopView) 
                 if isinstance(processor, IsolatedProcessor):
                     processor.warm_up(shop)
                 else:
-                    processor.process(QueryPlan(), shop)
+                    for text in ("", "a"):
+                        processor.process(QueryPlan(original=text, text=text), shop)
             except Exception as error:
-                log.warning("%s does not cope with an empty query: %s", guard.name, error)
+                log.warning("%s does not cope with its first queries: %s", guard.name, error)
 
     thread = threading.Thread(target=run, name="warm-up", daemon=True)
     thread.start()
