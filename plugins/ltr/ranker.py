@@ -111,12 +111,13 @@ class _Served:
             self.model = self._live()
 
     def latest(self) -> Model | None:
+        model = self.model  # before the thread below may replace it
         if self._follows and (stamp := self._stamp()) != self._seen:
             with self._lock:
                 changed, self._seen = stamp != self._seen, stamp
             if changed:
                 threading.Thread(target=self._reload, name="ltr-model", daemon=True).start()
-        return self.model
+        return model
 
     def _chosen(self, name: str) -> Model:
         return self._versions.load(name) if name in self._versions.names() else load(Path(name))
