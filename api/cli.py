@@ -9,7 +9,7 @@ from typing import Any, NoReturn, cast
 
 import click
 
-from engine.errors import EntrepotError, InvalidRequest, InvalidSettings
+from engine.errors import EntrepotError, InvalidRequest, InvalidSettings, UnknownPlugin
 from engine.hookspecs import READ_CATALOGUE
 from engine.manager import PluginManager
 from engine.settings import PluginSettings, Settings, load_settings
@@ -27,7 +27,7 @@ COMMANDS = {
 """Our commands; ``api.cli_<name>`` holds each as ``command``. Their help stands here so that
 ``entrepot --help`` need not import what serving needs."""
 
-USAGE = (InvalidRequest, InvalidSettings)
+USAGE = (InvalidRequest, InvalidSettings, UnknownPlugin)
 """Errors of what the user gave (exit status 2); all others end with 1."""
 
 

@@ -20,6 +20,8 @@ from .progress import progress_bar
 from .server import serve
 
 DEMO = Path(__file__).parent / "demo"
+_PIPELINE = ("ENTREPOT_PROFILES", "ENTREPOT_PLUGINS")
+"""What the variables begin with that overrule ``[profiles]`` and ``[plugins]``."""
 
 
 @click.command("demo")
@@ -28,19 +30,30 @@ def command(host: str | None, port: int | None, no_browser: bool) -> None:
     """Index the shipped demo shop and serve it.
 
     The second start reuses the index. It is kept in $ENTREPOT_DATA_DIR, else in the user's
-    cache folder.
+    cache folder. Of an entrepot.toml in the current folder the demo takes [profiles] and
+    [plugins]; all else is its own.
     """
     settings = demo_settings()
     log_to_terminal(settings)
+    if Path(FILE_NAME).exists():
+        click.echo(f"[profiles] and [plugins] are those of {Path(FILE_NAME).absolute()}")
     serve([settings], host=host, port=port, browser=not no_browser, prepare=ensure_indexed)
 
 
 def demo_settings() -> Settings:
-    """The demo shop's settings, its data outside of the installed package."""
+    """The demo shop's settings, its data outside of the installed package; profiles and plugins
+    by the ``entrepot.toml`` here, where somebody who writes a plugin switches it on.
+
+    Raises:
+        InvalidSettings: that file, or a variable of the environment, is wrong.
+    """
     settings = load_settings(DEMO / FILE_NAME, os.environ)
+    here = load_settings(env={n: v for n, v in os.environ.items() if n.startswith(_PIPELINE)})
     given = os.environ.get("ENTREPOT_DATA_DIR")
     folder = Path(given).absolute() if given else _cache_folder()
-    return structs.replace(settings, data_dir=str(folder))
+    return structs.replace(
+        settings, data_dir=str(folder), profiles=here.profiles, plugins=here.plugins
+    )
 
 
 def ensure_indexed(engine: Engine) -> None:

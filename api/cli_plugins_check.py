@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -16,10 +14,12 @@ from rich.markup import escape
 
 from engine.conformance import (
     ContractBroken,
+    Finding,
     Values,
     Windows,
     a_shop,
     answers_alike,
+    answers_within_its_deadline,
     examine,
     kinds_that_work,
     method_of,
@@ -27,7 +27,6 @@ from engine.conformance import (
     values_of,
 )
 from engine.errors import EntrepotError, InvalidRequest, InvalidSettings
-from engine.guard import DaemonPool, Guard, PluginFailed
 from engine.manager import PluginManager
 from engine.plan import QueryPlan
 from engine.schema import FieldKind
@@ -39,11 +38,9 @@ from .plugin_remedies import build_remedy, load_remedy
 
 MISSPELT = "misspelt_option"
 DEADLINE_S = 30.0
-"""A check is no search: a slow component is not a wrong one."""
+"""What building it, and its first call, may take: they may load models."""
 QUERY = "red leather purse"
 SHOP = a_shop()
-CALLS = 3
-"""The best of so many counts: the first may load what the others find."""
 
 
 @click.command("check")
@@ -111,6 +108,23 @@ class Report:
             self._console.print(f"      → {escape(hint)}")
         return False
 
+    def finding(self, finding: Finding) -> bool:
+        """A clause's line."""
+        broken = finding.broken
+        message, hint = (broken.message, broken.hint) if broken else ("", "")
+        return self.line(title_of(finding.clause), message, hint, advice=finding.advice)
+
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """A line per clause, and at the end a note per cause that broke several."""
+        same: dict[str, list[str]] = {}
+        for finding in findings:
+            if finding.told:
+                same.setdefault(finding.told, []).append(title_of(finding.clause))
+            else:
+                self.finding(finding)
+        for first, others in same.items():
+            self.note(f"broken by the cause of {title_of(first)!r}, too: {', '.join(others)}")
+
     def total(self) -> None:
         parts = [f"{self.kept} kept", f"{self.broken} broken", f"{self.advised} not as advised"]
         colour = "red" if self.broken else "green"
@@ -151,17 +165,18 @@ class Checks(NamedTuple):
                 hint = "Return a click.Command, such as a click.Group."
                 report.line("is a click command", wrong, hint)
                 return
-            if not self._comes_back(component, built):
+            if not self._in_time(component, built):
+                report.note("the other clauses are not tried: each asks it many times")
                 return
             values = self._values(kind, built)
-            for finding in examine(kind, built, values):
-                broken = finding.broken
-                message, hint = (broken.message, broken.hint) if broken else ("", "")
-                report.line(title_of(finding.clause), message, hint, advice=finding.advice)
+            report.findings(examine(kind, built, values))
             if not apart:
                 self._compare(component, built, values)
 
     def _options(self, component: Component) -> None:
+        known = self.manager.options_of(component.kind, component.name).__struct_encode_fields__
+        if set(self.manager.settings_of(component.name)) - set(known):
+            return  # the settings themselves misspell one: that it cannot be built tells of it
         try:
             self.manager.create(component.kind, component.name, {MISSPELT: 1})
         except InvalidSettings as error:
@@ -173,28 +188,12 @@ class Checks(NamedTuple):
         hint = "Register a frozen msgspec.Struct with forbid_unknown_fields=True."
         self.report.line("options: a misspelt one is refused by name", wrong, hint)
 
-    def _comes_back(self, component: Component, built: Any) -> bool:
-        """Whether a call ends at all; that it is late here is advice, for this is one machine."""
-        limit_ms = limits_of(self.settings, component.name).deadline_ms or 0.0
+    def _in_time(self, component: Component, built: Any) -> bool:
+        """Whether a call ends before it is a gross overrun: what is slower is not tried further."""
+        limit_s = (limits_of(self.settings, component.name).deadline_ms or 0.0) / 1000
         call = partial(ask_once, component.kind, built)
-        pool = DaemonPool()
-        guard = Guard(component.name, pool, DEADLINE_S, DEADLINE_S)
-        best_ms = math.inf
-        try:
-            for _ in range(CALLS):
-                began = time.perf_counter()
-                guard.call(call, lambda answer: None)
-                best_ms = min(best_ms, (time.perf_counter() - began) * 1000)
-        except PluginFailed as error:
-            wrong = str(error) if guard.open_reason else ""
-            hint = "Bound what a call may do: a search cannot wait for it."
-            return not wrong or self.report.line("comes back", wrong, hint)
-        finally:
-            pool.close()
-        wrong = f"{best_ms:.1f} ms, its deadline is {limit_ms:g} ms" if best_ms > limit_ms else ""
-        hint = f"Do less, or raise deadline_ms under [plugins.limits.{component.name}]."
-        self.report.line("answers within its deadline", wrong, hint, advice=True)
-        return True
+        found = answers_within_its_deadline(component.name, call, limit_s, DEADLINE_S)
+        return found is None or self.report.finding(found) or found.advice
 
     def _values(self, kind: str, built: Any) -> Values | None:
         """What makes the columns of a ranker's or arranger's windows."""

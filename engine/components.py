@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import threading
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from .breaker import State
-from .errors import EntrepotError, InvalidSettings, NotFound, UnknownPlugin
+from .errors import EntrepotError, InvalidSettings, NotFound, UnknownPlugin, did_you_mean
 from .guard import DaemonPool, Guard
 from .isolation import IsolatedComponent, isolate
 from .lanes import LANE_WEIGHTS
@@ -88,7 +87,8 @@ class Components:
     Raises:
         UnknownPlugin: nobody registered a name, and no plugin failed to load that may have: a
             misspelt setting must not pass silently.
-        InvalidSettings: options, limits or weights are wrong.
+        InvalidSettings: options, limits or weights are wrong, or are for a name that nobody
+            registered, with all plugins loaded.
         PluginError: a component cannot be built, and ``plugins.strict`` is set.
     """
 
@@ -102,6 +102,7 @@ class Components:
         """By profile. An entry is replaced whole when a component is switched on or off."""
         _check_weights(settings)
         _check_limits(settings)
+        _check_names(settings, manager)
         try:
             for kind, name in _named(settings):
                 self._found[kind, name] = self._open(kind, name)
@@ -260,16 +261,29 @@ def _check_weights(settings: Settings) -> None:
 
 
 def _check_limits(settings: Settings) -> None:
-    names = sorted({name for _, name in _named(settings)})
     for name, limits in settings.plugins.limits.items():
-        field = f"plugins.limits.{name}"
+        field = f"plugins.limits.{name}.memory_mb"
         if limits.memory_mb is not None and limits.isolation == "thread":
             raise InvalidSettings(
-                f"{field}.memory_mb: threads share the server's memory; set "
+                f"{field}: threads share the server's memory; set "
                 'isolation = "process" beside it, or leave it out',
-                field=f"{field}.memory_mb",
+                field=field,
             )
-        if name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            meant = f"; did you mean {close[0]!r}?" if close else ""
-            log.warning("%s: no profile runs %r%s", field, name, meant)
+
+
+def _check_names(settings: Settings, manager: PluginManager) -> None:
+    """Tables for a name that nobody offers; one that a profile names is told of when built."""
+    run = {name for _, name in _named(settings)}
+    offered = manager.all_names()
+    lost = [status.name for status in manager.statuses if status.error]
+    for table in ("options", "limits"):
+        for name in getattr(settings.plugins, table):
+            field = f"plugins.{table}.{name}"
+            if name in offered | run:
+                if table == "limits" and name not in run:
+                    log.warning("%s: no profile runs %r", field, name)
+                continue
+            problem = f"{field}: no component is called {name!r}"
+            if not lost:
+                raise InvalidSettings(problem + did_you_mean(name, offered), field=field)
+            log.warning("%s; left out, it may be theirs: %s", problem, ", ".join(lost))

@@ -33,6 +33,15 @@ field and the remedy, for they are shown to shoppers' developers as they are.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """The end of a message about an unknown ``name``: the known one nearest to it, if any is."""
+    close = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
 
 class EntrepotError(Exception):
     """Base of all; ``field`` names the offending input where there is one."""

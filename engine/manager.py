@@ -19,7 +19,7 @@ import pluggy
 from msgspec import Struct
 
 from . import hookspecs
-from .errors import EntrepotError, InvalidSettings, PluginError, UnknownPlugin
+from .errors import EntrepotError, InvalidSettings, PluginError, UnknownPlugin, did_you_mean
 from .hookspecs import API_VERSION, NoOptions
 from .offers import offers_of
 from .settings import PluginSettings
@@ -122,6 +122,10 @@ class PluginManager:
         """Registered component names of one kind, sorted."""
         return sorted(self._components[kind])
 
+    def all_names(self) -> set[str]:
+        """Registered component names of all kinds."""
+        return {name for components in self._components.values() for name in components}
+
     def plugin_of(self, kind: str, name: str) -> str:
         """The plugin module or entry point that registered a component."""
         return self._find(kind, name).plugin
@@ -175,7 +179,7 @@ class PluginManager:
             offered = ", ".join(self.names(kind)) or "none"
             raise UnknownPlugin(
                 f"no {kind.removesuffix('s').replace('_', ' ')} named {name!r}; "
-                f"registered: {offered}",
+                f"registered: {offered}{did_you_mean(name, self.names(kind))}",
                 field=name,
             ) from None
 

@@ -187,7 +187,8 @@ class Keeper:
             self.refusal = error
             with self._changing:
                 self._starting = False
-            log.warning("%s: %s", self._recipe.name, error)
+            if self.settled.is_set() or not isinstance(error, InvalidSettings):  # else it is raised
+                log.warning("%s: %s", self._recipe.name, error)
         else:
             if child is not None:
                 self.refusal = None

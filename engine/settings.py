@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 import logging
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -222,7 +222,43 @@ def _convert(table: dict[str, Any], source: str, *, strict: bool) -> Settings:
     try:
         return msgspec.convert(table, Settings, strict=strict)
     except msgspec.ValidationError as error:
-        raise InvalidSettings(f"{source}: {error}") from error
+        raise InvalidSettings(f"{source}: {_with_keys(str(error), table, strict)}") from error
+
+
+def _with_keys(message: str, table: dict[str, Any], strict: bool) -> str:
+    """msgspec's message with the key in place of ``[...]``, which stands for any key of a table
+    such as ``plugins.limits``: the first whose value alone is refused in the same words."""
+    what, sep, place = message.partition(" - at `")
+    told, path = "", []
+    *parents, last = place.split("[...]")
+    for parent in parents:
+        path += parent.removeprefix("$").split(".")[1:]
+        for key in _at(table, path):
+            alone = _narrowed(table, path, key)
+            try:
+                msgspec.convert(alone, Settings, strict=strict)
+            except msgspec.ValidationError as error:
+                if str(error) == message:
+                    break
+        else:
+            return message
+        table = alone
+        path.append(key)
+        told += f"{parent}.{key}"
+    return f"{what}{sep}{told}{last}"
+
+
+def _at(table: Any, path: Sequence[str]) -> list[str]:
+    for key in path:
+        table = table.get(key, {}) if isinstance(table, dict) else {}
+    return list(table) if isinstance(table, dict) else []
+
+
+def _narrowed(table: dict[str, Any], path: Sequence[str], key: str) -> dict[str, Any]:
+    """A copy in which the table at ``path`` has only ``key``."""
+    if not path:
+        return {key: table[key]}
+    return {**table, path[0]: _narrowed(table[path[0]], path[1:], key)}
 
 
 def _read(file: Path) -> dict[str, Any]:

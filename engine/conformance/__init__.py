@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from msgspec import Struct
+from msgspec import structs
 
 from engine.schema import CORE_FIELDS, FieldKind
 from engine.window import Explains
 
-from .broken import ContractAdvice, ContractBroken
+from .broken import ContractAdvice, ContractBroken, Finding
+from .deadlines import answers_within_its_deadline
 from .explaining import ABOUT_EXPLAINING, ADVICE_OF_EXPLAINING, EXPLAINING
 from .queries import QUERY_PROCESSOR, PlanClause, a_shop, empty_shop, full_plan, planned
 from .ranking import ARRANGER, ARRANGER_ADVICE, RANKER, RANKER_ADVICE, Clause
@@ -43,6 +44,7 @@ __all__ = [
     "Windows",
     "a_shop",
     "answers_alike",
+    "answers_within_its_deadline",
     "empty_shop",
     "examine",
     "full_plan",
@@ -58,18 +60,20 @@ EXAMINED = ("rankers", "arrangers", "query_processors")
 """The kinds of components that :func:`examine` knows."""
 
 
-class Finding(Struct, frozen=True):
-    """How one clause went: ``broken`` is None where it is kept. ``advice`` is no part of the
-    contract."""
-
-    clause: str
-    broken: ContractBroken | None = None
-    advice: bool = False
-
-
 def examine(kind: str, component: Any, values: Values | None = None) -> Iterator[Finding]:
     """Try ``component`` on every clause of its kind (one of :data:`EXAMINED`), in order; those
-    about ``explain`` where it has it. ``values`` makes the columns of its windows."""
+    about ``explain`` where it has it. ``values`` makes the columns of its windows. A clause
+    broken by a cause that broke another before says so (:attr:`Finding.told`)."""
+    first: dict[str, str] = {}
+    for finding in _examined(kind, component, values):
+        if finding.broken is None:
+            yield finding
+            continue
+        told = first.setdefault(finding.broken.cause, finding.clause)
+        yield structs.replace(finding, told="" if told == finding.clause else told)
+
+
+def _examined(kind: str, component: Any, values: Values | None) -> Iterator[Finding]:
     if kind == "query_processors":
         for clause in QUERY_PROCESSOR:
             yield _finding(clause, partial(clause, component))

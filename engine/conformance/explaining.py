@@ -28,8 +28,10 @@ def explains_each_row_asked_for(component: Ranker | Arranger, windows: Windows) 
     or words, whatever the products lack."""
     if not isinstance(component, Explains):
         return
+    windows_of: Sequence[tuple[RankingBatch, str]]
     windows_of = ((windows.plain(50), "window of 50"), (windows.gappy(9), "values missing"))
-    for batch, what in (*windows_of, (windows.odd(20), "unusual values")):
+    windows_of += (windows.odd(20), "unusual values"), (windows.understood(20), "a full plan")
+    for batch, what in windows_of:
         if not _called_first(component, windows.method, batch):
             continue
         every = _reasons(component, batch, range(len(batch.ids)), what)

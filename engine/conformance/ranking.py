@@ -25,6 +25,7 @@ from engine.window import Arranger, NeedsBehaviour, Ranker, RankingBatch
 
 from .broken import ContractBroken, accepted, called
 from .explaining import ADVICE_OF_EXPLAINING, EXPLAINING
+from .spoken import said
 from .windows import SIZES, Windows, arrays_of
 
 Clause = Callable[[Any, Windows], None]
@@ -37,8 +38,8 @@ NONE_HINT = (
     "batch.profile and batch.popularity may be None, too."
 )
 KIND_HINT = (
-    "A keyword may be any text, or a list of texts; a number any finite number. If this is an "
-    "attribute of another kind, say so: --field NAME=number."
+    "A keyword may be any text, or a list of texts; a number any finite number, 0 too. If this is "
+    "an attribute of another kind, say so: --field NAME=number."
 )
 PHOTO_HINT = (
     "A photo's query has no words and its window only the lane `photo`: look lanes up with "
@@ -84,9 +85,16 @@ def copes_with_missing_values(component: Ranker | Arranger, windows: Windows) ->
 
 
 def copes_with_odd_values(component: Ranker | Arranger, windows: Windows) -> None:
-    """The same for other alphabets, long and several values, very small and large numbers, and
-    for a request and a plan that say all they can."""
+    """The same for other alphabets, long and several values, very small and large numbers."""
     _answer(component, windows, windows.odd(60), "unusual values", KIND_HINT)
+
+
+def copes_with_a_plan_that_says_all(component: Ranker | Arranger, windows: Windows) -> None:
+    """The same for a plan and a request that say all they can: two values of one field wanted,
+    one of another excluded, a reading that names no field, rules."""
+    batch = windows.understood(60)
+    hint = f"The plan had spans: {said(batch.plan)}."
+    _answer(component, windows, batch, "a plan that says all it can", hint)
 
 
 def copes_with_a_photo_alone(component: Ranker | Arranger, windows: Windows) -> None:
@@ -123,7 +131,7 @@ def gives_the_same_again(component: Ranker | Arranger, windows: Windows) -> None
 
 def gives_the_same_from_any_thread(component: Ranker | Arranger, windows: Windows) -> None:
     """Several windows at once get the answers that they get one by one."""
-    batches = [windows.plain(50), windows.odd(40), windows.rescored(30)]
+    batches = [windows.plain(50), windows.odd(40), windows.rescored(30), windows.understood(20)]
     expected = [_answer(component, windows, batch, "one by one", KIND_HINT) for batch in batches]
     with ThreadPoolExecutor(THREADS) as threads:
         found = threads.map(
@@ -167,6 +175,7 @@ COMMON: tuple[Clause, ...] = (
     answers_in_every_size,
     copes_with_missing_values,
     copes_with_odd_values,
+    copes_with_a_plan_that_says_all,
     copes_with_a_photo_alone,
     copes_with_scores_of_another_ranker,
     leaves_the_batch_alone,
@@ -194,7 +203,8 @@ def _answer(
 def _scores(ranker: Ranker, batch: RankingBatch, what: str, hint: str = "") -> Vectors:
     found = called(lambda: np.asarray(ranker.rank(batch)), f"rank(): {what}", hint)
     if found.dtype.kind != "f":
-        raise ContractBroken(f"rank() returned no floats but {found.dtype} ({what})", SHAPE_HINT)
+        told = f"rank() returned no floats but {found.dtype}"
+        raise ContractBroken(f"{told} ({what})", SHAPE_HINT, told)
     return np.array(accepted(score_check(len(batch.ids)), found, what, SHAPE_HINT), np.float32)
 
 

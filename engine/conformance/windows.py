@@ -10,12 +10,14 @@ import numpy.typing as npt
 from msgspec import structs
 from PIL import Image
 
-from engine.plan import QueryPlan, Span
+from engine.plan import QueryPlan
 from engine.profiles import Taste, UserProfile
 from engine.protocols import Vectors
 from engine.schema import CORE_FIELDS, FieldKind
 from engine.types import Query, SearchRequest
 from engine.window import Arranger, NeedsBehaviour, Ranker, RankingBatch
+
+from .spoken import spoken_plan
 
 T = TypeVar("T", bound=np.generic)
 
@@ -40,9 +42,17 @@ def make_batch(
     vectors: Mapping[str, Vectors] | None = None,
     *,
     text: str = "red leather purse",
+    plan: QueryPlan | None = None,
 ) -> RankingBatch:
     """A window of ``n`` candidates as the engine hands it out: falling scores, some products
-    missing from each lane, arrays read-only. Without ``text`` it is a photo's."""
+    missing from each lane, arrays read-only.
+
+    ``columns`` hold ``n`` values per field, ``vectors`` float32 ``[n, d]`` under "text" and
+    "image". ``plan`` is what was understood of the query, its spans among it; the engine would
+    fetch the columns that they name, so name them in ``columns``. The request asks for the plan's
+    words, or for ``text``; where that is empty, for a photo.
+    """
+    text = plan.original or text if plan else text
     rng = np.random.default_rng(n)
     found = {lane: rng.random(n) < 0.7 for lane in (LANES if text else ("photo",))}
     ranks = {lane: rng.permutation(n).astype(np.int32) + 1 for lane in found}
@@ -55,7 +65,7 @@ def make_batch(
             lane: np.where(held, 1 / ranks[lane], np.nan).astype(np.float32)
             for lane, held in found.items()
         },
-        plan=QueryPlan(original=text, text=text, locale="en"),
+        plan=plan or QueryPlan(original=text, text=text, locale="en"),
         request=SearchRequest(Query(text=text or None, image=photo)),
         columns={name: list(values) for name, values in (columns or {}).items()},
         vectors=dict(vectors or {}),
@@ -122,24 +132,22 @@ class Windows:
 
     def odd(self, n: int) -> RankingBatch:
         """What catalogues hold beside the usual: other alphabets, long words, several values,
-        very small and large numbers; all vectors the same; and a request and plan that say all
-        they can, readings of fields among it."""
+        very small and large numbers; all vectors the same; a shopper without any taste."""
         columns = {f: _odd(f, self._values(f, n)) for f in self._component.required_fields}
-        columns["brand"] = _odd("brand", [f"brand {i % 3}" for i in range(n)])
         rows = np.full((n, self._dim), self._dim**-0.5, np.float32)
-        text = "größe 42 ☃ <b>red</b>"
-        read = Span(0, 5, "brand", "größe", 0.9, "brand", ODD_WORDS[:1], "boost")
-        plan = QueryPlan(
-            original=text,
-            text=text,
-            locale="de",
-            read=text,
-            spans=(read, Span(6, 8, "size", "42")),
-            categories={"Shoes > Boots": 0.6},
-            translations={"en": "size 42 red"},
-        )
+        batch = make_batch(n, columns, self._vectors(rows), text="größe 42 ☃ <b>red</b>")
+        return self._known(batch, UserProfile(bought=("p0000",)))
+
+    def understood(self, n: int) -> RankingBatch:
+        """Plausible values, and a plan and request that say all they can: of one field two values
+        are wanted, of another one is not, a reading names no field, rules lift products. The
+        columns of the fields that the plan speaks of are there, as in a search."""
+        plan = spoken_plan()
+        spoken = {field: values_of({})(field, n) for field in plan.fields}
+        batch = self.plain(n)
         request = SearchRequest(
-            Query(text=text),
+            Query(text=plan.original),
+            filters=plan.selected,
             limit=1,
             locale="de",
             market="CH",
@@ -147,9 +155,8 @@ class Windows:
             user_id="u",
             session_id="s",
         )
-        batch = make_batch(n, columns, self._vectors(rows), text=text)
-        batch = structs.replace(batch, plan=plan, request=request)
-        return self._known(batch, UserProfile(bought=("p0000",)))
+        columns = {**spoken, **batch.columns}
+        return structs.replace(batch, plan=plan, request=request, columns=columns)
 
     def rescored(self, n: int) -> RankingBatch:
         """After another ranker: scores in no order, many of them equal."""

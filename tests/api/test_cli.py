@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import httpx
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -19,7 +20,7 @@ from api.plugin_components import shop_kinds
 from api.running import SERVER_FILE
 from engine.manager import PluginManager
 from engine.schema import FieldKind
-from engine.settings import load_settings
+from engine.settings import FILE_NAME, Settings, load_settings
 from tests.api.harness import make_photos, png, products, write_catalogue
 from tests.api.processes import Server, run_entrepot
 
@@ -297,6 +298,44 @@ def test_the_demo_is_ready_and_reuses_its_index(
     with Server(None, environment) as server:
         again = server.client.get("/v1/generations").json()
         assert [g["name"] for g in again] == [first]
+
+
+def test_the_demo_takes_profiles_and_plugins_from_the_file_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENTREPOT_PLUGINS__RECOVERY_S", "7")
+    plain = cli_demo.demo_settings()
+    assert plain.profiles == Settings().profiles
+    Path(FILE_NAME).write_text(
+        'shop = "mine"\n[catalogue]\nlocale = "de"\n[server]\nport = 1\n'
+        '[profiles.default]\nrankers = ["mine"]\n[plugins]\nrecovery_s = 1\ndeadline_ms = 9\n'
+    )
+    found = cli_demo.demo_settings()
+    assert found.profiles["default"].rankers == ("mine",)
+    assert (found.plugins.deadline_ms, found.plugins.recovery_s) == (9, 7)
+    others = {"profiles": plain.profiles, "plugins": plain.plugins}
+    assert msgspec.structs.replace(found, **others) == plain
+    result = invoke("demo", "--no-browser", "--port", "0")
+    assert f"[profiles] and [plugins] are those of {tmp_path / FILE_NAME}" in result.stdout
+    assert (result.exit_code, "no ranker named 'mine'" in result.stderr) == (2, True)
+
+
+def test_a_misspelt_component_is_wrong_usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_catalogue(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    variable = "ENTREPOT_PROFILES__DEFAULT__RANKERS"
+    monkeypatch.setenv(variable, '["availabilty"]')
+    result = invoke("search", "x")
+    assert result.exit_code == 2
+    assert "did you mean 'availability'?" in result.stderr
+    monkeypatch.delenv(variable)
+    monkeypatch.setenv("ENTREPOT_PLUGINS__OPTIONS", "{ availabilty = {} }")
+    result = invoke("search", "x")
+    assert result.exit_code == 2
+    assert "plugins.options.availabilty: no component is called" in result.stderr
 
 
 def test_where_the_demo_keeps_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

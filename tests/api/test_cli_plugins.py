@@ -77,6 +77,38 @@ def test_who_is_late_is_advised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "[plugins.limits.mine]" in result.output
 
 
+def test_who_misses_its_deadline_grossly_is_red(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The first call may load something; a later one that hangs is not waited for.
+    late = "self.n = getattr(self, 'n', 0) + 1; import threading; threading.Event().wait("
+    late += "0.3 if self.n == 1 else None); return batch.scores"
+    result = check(ranker(late), tmp_path, monkeypatch)
+    assert result.exit_code == 1
+    assert "✗ answers within its deadline" in result.output
+    assert "its deadline is 50 ms" in result.output
+    assert "the other clauses are not tried" in result.output
+    assert "answers in every size" not in result.output
+
+
+def test_a_misspelt_option_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("entrepot.toml").write_text("[plugins.options.mine]\nlfit = 0.5\n")
+    result = check(ranker(GOOD), tmp_path, monkeypatch)
+    assert result.exit_code == 1
+    assert [line.strip() for line in result.output.splitlines() if "✗" in line] == [
+        "✗ can be built"
+    ]
+    assert "no option 'lfit'; it knows: strength" in result.output
+
+
+def test_one_mistake_is_one_red_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = check(ranker("return batch.scores * np.nan"), tmp_path, monkeypatch)
+    marked = [line.strip() for line in result.output.splitlines() if line.strip()[:1] in "✗!"]
+    assert marked == ["✗ answers in every size"], result.output
+    assert "broken by the cause of 'answers in every size', too: copes with" in result.output
+    assert "1 broken, 0 not as advised" in result.output
+
+
 def test_a_plugin_that_is_isolated_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("entrepot.toml").write_text('[plugins]\nisolated = ["mine"]\n')
     monkeypatch.setattr("api.cli_plugins_bench.CALLS", 2)
@@ -116,7 +148,7 @@ def test_without_names_third_parties_are_checked(
         ("return batch.scores * batch.lane_ranks['text']", "photo alone", "only the lane `photo`"),
         (
             "batch.scores[:] = 1; return batch.scores",
-            "leaves the batch alone",
+            "answers in every size",
             "batch.scores.copy()",
         ),
         ("batch.ids.sort(key=lambda i: i[::-1]); return batch.scores", "the batch alone", "Copy"),

@@ -78,6 +78,11 @@ def _in_ascii(self: Broken, batch: RankingBatch) -> Any:
     return batch.scores
 
 
+def _one_brand(self: Broken, batch: RankingBatch) -> Any:
+    (brand,) = {s.values for s in batch.plan.spans if s.field == "brand"} or {()}
+    return batch.scores * (1 + len(brand))
+
+
 def _knows(answer: Callable[[Any], Any]) -> Broken:
     made = Broken(lambda self, batch: answer(batch))
     vars(made)["required_behaviour"] = ("profile", "popularity")
@@ -115,6 +120,19 @@ RANKERS: dict[str, list[Any]] = {
     "copes_with_odd_values": [
         Broken(_in_ascii),
         Broken(lambda self, batch: (set(batch.columns["colour"]), batch.scores)[1]),
+    ],
+    "copes_with_a_plan_that_says_all": [
+        Broken(_one_brand),
+        Broken(lambda self, batch: batch.scores / (0 if batch.plan.spans else 1)),
+        Broken(
+            lambda self, batch: (
+                min(
+                    len(s.values[0])
+                    for s in batch.plan.spans or [Span(0, 1, "", "", values=("x",))]
+                ),
+                batch.scores,
+            )[1]
+        ),
     ],
     "copes_with_a_photo_alone": [
         Broken(lambda self, batch: batch.scores + batch.lane_ranks["bm25"]),

@@ -83,7 +83,9 @@ def test_strict_stops_the_start(offer: Callable[..., None], open_with: Open) -> 
 
 def test_a_misspelt_name_stops_the_start(offer: Callable[..., None], open_with: Open) -> None:
     offer(faulty=FAULTY)
-    with pytest.raises(UnknownPlugin, match=r"no ranker named 'soudn'; registered: .*sound"):
+    with pytest.raises(
+        UnknownPlugin, match=r"no ranker named 'soudn'; registered: .*; did you mean 'sound'\?$"
+    ):
         open_with(slow(), rankers=("soudn",))
 
 
@@ -140,17 +142,50 @@ def test_memory_can_be_capped_in_a_process_alone(open_with: Open) -> None:
 def test_limits_of_what_nobody_runs_are_told(
     open_with: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
-    limits = {"availabilty": LimitSettings(), "magic": LimitSettings()}
+    limits = {"availability": LimitSettings(), "understood": LimitSettings()}
     open_with(slow(limits=limits), rankers=("availability",))
-    told = "plugins.limits.availabilty: no profile runs 'availabilty'; did you mean 'availability'?"
-    assert told in caplog.text
-    assert "plugins.limits.magic: no profile runs 'magic'\n" in caplog.text
+    assert "plugins.limits.understood: no profile runs 'understood'\n" in caplog.text
+    assert "limits.availability" not in caplog.text
+
+
+@pytest.mark.parametrize("table", ["options", "limits"])
+def test_tables_for_a_name_that_nobody_offers_stop_the_start(open_with: Open, table: str) -> None:
+    of = {"options": dict, "limits": LimitSettings}[table]
+    words = rf"plugins\.{table}\.availabilty: .*'availabilty'; did you mean 'availability'\?$"
+    with pytest.raises(InvalidSettings, match=words) as caught:
+        open_with(slow(**{table: {"availabilty": of()}}), rankers=("availability",))
+    assert caught.value.field == f"plugins.{table}.availabilty"
+    with pytest.raises(InvalidSettings, match=rf"plugins\.{table}\.magic: .* called 'magic'$"):
+        open_with(slow(**{table: {"magic": of()}}))
+
+
+@pytest.mark.parametrize("why", ["disabled", "broken"])
+def test_they_are_told_where_a_plugin_was_left_out(
+    offer: Callable[..., None], open_with: Open, caplog: pytest.LogCaptureFixture, why: str
+) -> None:
+    offer(faulty=FAULTY if why == "disabled" else "1 / 0")
+    disabled = ("faulty",) if why == "disabled" else ()
+    tables = {"options": {"sound": {"strength": 2}}, "limits": {"sound": LimitSettings()}}
+    open_with(slow(disabled=disabled, **tables), rankers=("availability",))
+    for table in tables:
+        told = f"plugins.{table}.sound: no component is called 'sound'"
+        assert f"{told}; left out, it may be theirs: faulty\n" in caplog.text
+
+
+def test_options_of_what_is_offered_may_lie_idle(
+    offer: Callable[..., None], open_with: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of any kind; those of an isolated plugin are known."""
+    offer(faulty=FAULTY)
+    options: dict[str, Any] = {"sound": {"strength": 2}, "hash": {}, "qdrant-server": {}, "csv": {}}
+    open_with(slow(isolated=("faulty",), options=options), rankers=("availability",))
+    assert "plugins.options" not in caplog.text
 
 
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("deadline_ms = 0", r"Expected `float` > 0.*plugins\.limits\[\.\.\.\]\.deadline_ms"),
+        ("deadline_ms = 0", r"Expected `float` > 0.*plugins\.limits\.thrifty\.deadline_ms"),
         ('isolation = "fork"', r"Invalid enum value 'fork'.*isolation"),
         ("memory_mb = 1", r"Expected `int` >= 16.*memory_mb"),
         ("memory = 500", r"unknown field `memory`.*plugins\.limits"),
@@ -269,11 +304,23 @@ def search_without(engine: Engine) -> Any:
     return search(engine, "default").hits
 
 
-def test_its_wrong_option_stops_the_start(offer: Callable[..., None], open_with: Open) -> None:
+@pytest.mark.parametrize("import_it", [True, False])
+def test_its_wrong_option_stops_the_start(
+    offer: Callable[..., None],
+    open_with: Open,
+    caplog: pytest.LogCaptureFixture,
+    import_it: bool,
+) -> None:
+    """Raised, it is not logged too: the command line would print it twice."""
     offer(faulty=FAULTY)
-    plugins = slow(isolated=("faulty",), options={"sound": {"strong": 2}})
+    plugins = slow(
+        isolated=() if import_it else ("faulty",),
+        limits={"sound": LimitSettings(isolation="process")},
+        options={"sound": {"strong": 2}},
+    )
     with pytest.raises(InvalidSettings, match="no option 'strong'; it knows: strength"):
         open_with(plugins, rankers=("sound",))
+    assert "strong" not in caplog.text
 
 
 def test_a_misspelt_isolated_plugin_stops_the_start(offer: Callable[..., None]) -> None:

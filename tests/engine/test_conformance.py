@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import EntrepotError, PluginManager, conformance
+from engine import EntrepotError, PluginManager, QueryPlan, Span, conformance
 from engine.conformance import ContractAdvice, ContractBroken, Finding, Windows, make_batch
 from engine.schema import FieldKind
 from engine.settings import PluginSettings
 from engine.testing import RankerContract
 from tests.engine import broken_plugins as broken
+from tests.engine.broken_plugins import Broken
 
 
 def found(kind: str, component: Any) -> dict[str, Finding]:
@@ -122,6 +123,118 @@ def test_windows_are_as_the_engine_makes_them() -> None:
     assert list(photo.lane_ranks) == ["photo"]
     assert photo.request.query is not None
     assert photo.request.query.image is not None
+
+
+def test_a_plan_with_spans_can_be_given() -> None:
+    span = Span(0, 4, "creator", "acme", field="brand", values=("Acme",), effect="boost")
+    plan = QueryPlan(original="acme shoe", text="acme shoe", read="acme shoe", spans=(span,))
+    batch = make_batch(2, {"brand": ["Acme", None]}, plan=plan)
+    assert batch.plan is plan
+    assert batch.request.query is not None
+    assert batch.request.query.text == "acme shoe"
+    assert make_batch(2, plan=QueryPlan(spans=(span,))).plan.spans == (span,)
+
+
+def test_the_full_plan_is_one_that_a_search_could_have() -> None:
+    batch = Windows(Margins(), "rank").understood(30)
+    plan, columns = batch.plan, batch.columns
+    assert [plan.read[s.start : s.end] for s in plan.spans] == [s.value for s in plan.spans]
+    assert set(plan.fields) | {"margin", "badge"} == set(columns)
+    boosted = [span for span in plan.spans if span.effect == "boost"]
+    assert [span.field for span in boosted].count("brand") == 2
+    for span in boosted:
+        held = [each for v in columns[span.field] for each in (v if isinstance(v, list) else [v])]
+        assert set(span.values) <= set(held), span
+    assert {"boost", "filter", "exclude", "note"} == {span.effect for span in plan.spans}
+
+
+@pytest.mark.parametrize(
+    ("ranker", "told"),
+    [
+        (Broken(lambda self, batch: batch.scores * np.nan), "answers_in_every_size"),
+        (Broken(lambda self, batch: batch.scores[:-1]), "answers_in_every_size"),
+        (
+            Broken(lambda self, batch: batch.scores / (0 if batch.plan.spans else 1)),
+            "copes_with_a_plan_that_says_all",
+        ),
+    ],
+)
+def test_one_mistake_is_told_once(ranker: Any, told: str) -> None:
+    findings = [each for each in conformance.examine("rankers", ranker) if each.broken]
+    assert len(findings) > 1
+    assert [each.clause for each in findings if not each.told] == [told]
+    assert {each.told for each in findings[1:]} == {told}
+
+
+def test_two_mistakes_are_told_apart() -> None:
+    def both(self: Any, batch: Any) -> Any:
+        if not batch.plan.text:
+            raise LookupError("no words")
+        return batch.scores / (0 if batch.plan.spans else 1)
+
+    findings = conformance.examine("rankers", Broken(both))
+    assert [each.clause for each in findings if each.broken and not each.told] == [
+        "copes_with_a_plan_that_says_all",
+        "copes_with_a_photo_alone",
+    ]
+
+
+def test_the_hint_about_a_plan_names_its_spans() -> None:
+    finding = found("rankers", broken.RANKERS["copes_with_a_plan_that_says_all"][1])[
+        "copes_with_a_plan_that_says_all"
+    ]
+    assert finding.broken is not None
+    assert "brand boost 'brand 0', brand boost 'brand 1'" in finding.broken.hint
+    assert "--field" not in finding.broken.hint
+
+
+def test_answers_of_nan_are_alike() -> None:
+    ranker = Broken(lambda self, batch: batch.scores * np.nan)
+    conformance.answers_alike("rankers", ranker, ranker)
+
+
+class Clock:
+    """Time that passes only in calls."""
+
+    def __init__(self, *takes: float) -> None:
+        self.now = 0.0
+        self._takes = iter(takes)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def call(self) -> None:
+        self.now += next(self._takes)
+
+
+@pytest.mark.parametrize(
+    ("takes", "wrong", "advice"),
+    [
+        ((0.01, 0.01, 0.01), "", False),
+        ((9.0, 0.01, 0.01), "", False),  # the first call loaded something
+        ((0.03, 0.04, 0.05), "30.0 ms, its deadline is 20 ms", True),
+        ((0.24, 0.24, 0.24), "240.0 ms", True),  # five deadlines, but not 250 ms
+        ((9.0, 0.3, 0.4), "300.0 ms, its deadline is 20 ms", False),
+        ((31.0, 0.01, 0.01), "", False),  # no other thread could see that it was late
+    ],
+)
+def test_late_is_advice_and_a_gross_overrun_is_broken(
+    takes: tuple[float, ...], wrong: str, advice: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(*takes)
+    monkeypatch.setattr("engine.conformance.deadlines.perf_counter", clock)
+    finding = conformance.answers_within_its_deadline("mine", clock.call, 0.02, 30.0)
+    assert finding is not None
+    assert finding.advice is advice
+    assert bool(finding.broken) is bool(wrong)
+    assert finding.broken is None or wrong in finding.broken.message
+
+
+def test_a_call_that_raises_is_for_other_clauses() -> None:
+    def fails() -> None:
+        raise ValueError("wrong")
+
+    assert conformance.answers_within_its_deadline("mine", fails, 0.02, 30.0) is None
 
 
 def test_advice_becomes_a_warning_of_the_pytest_class() -> None:

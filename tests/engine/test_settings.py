@@ -167,3 +167,39 @@ def test_rules_are_in_the_data_folder_unless_the_settings_say_otherwise(tmp_path
     assert load_settings(file).rules_path == tmp_path / "merchandising" / "rules.json"
     env = {"ENTREPOT_RULES_FILE": "/elsewhere/rules.json"}
     assert load_settings(file, env).rules_path == Path("/elsewhere/rules.json")
+
+
+def test_tables_of_components_by_variables(file: Path) -> None:
+    """Hyphens stay as they are; an inline table stands for a whole table."""
+    by_path = {"ENTREPOT_PLUGINS__OPTIONS__FIRST-BRAND__LIFT": "2"}
+    assert load_settings(file, by_path).plugins.options == {"first-brand": {"lift": "2"}}
+    whole = {"ENTREPOT_PLUGINS__OPTIONS": '{ my-ranker = { lift = 2, "Key" = [1] } }'}
+    assert load_settings(file, whole).plugins.options == {"my-ranker": {"lift": 2, "Key": [1]}}
+    json = {"ENTREPOT_PLUGINS__OPTIONS": '{"my-ranker": {"lift": 2}}'}
+    with pytest.raises(
+        InvalidSettings, match=r"Expected `object`, got `str`.*\$\.plugins\.options"
+    ):
+        load_settings(file, json)
+
+
+@pytest.mark.parametrize(
+    ("toml", "place"),
+    [
+        (
+            "[plugins.limits.a]\n[plugins.limits.b-c]\ndeadline_ms = 0",
+            "plugins.limits.b-c.deadline_ms",
+        ),
+        ("[plugins.options]\na = { x = 1 }\nb = 3", "plugins.options.b"),
+        ("[profiles.default]\n[profiles.gifts]\nranker = []", "profiles.gifts"),
+        ("[profiles.gifts.weights]\ntext = 1\nimage = -1", "profiles.gifts.weights.image"),
+        ("[profiles.gifts]\nrankers = ['a', 3]", "profiles.gifts.rankers[1]"),
+        ("[catalogue.fields]\nsize = 'keyword'\nwidth = 'wide'", "catalogue.fields.width"),
+    ],
+)
+def test_a_mistake_is_placed_by_its_key(tmp_path: Path, toml: str, place: str) -> None:
+    """msgspec says ``[...]`` for any key."""
+    file = tmp_path / FILE_NAME
+    file.write_text(toml, encoding="utf-8")
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings(file)
+    assert str(caught.value).endswith(f" - at `$.{place}`")
