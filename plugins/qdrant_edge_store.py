@@ -62,8 +62,8 @@ def vendor(folder: Path) -> Iterator[None]:
     except BaseException as exc:
         if "WouldBlock" in str(exc):
             raise StoreLocked(
-                f"{folder} is open in another process; stop that server, or let it do the work: "
-                "`entrepot index`, `search` and `generations` ask it over HTTP, no other does"
+                f"{folder} is open in another process; stop that server, or let it do the work "
+                "(of the commands, index, search, generations and rules ask it over HTTP)"
             ) from exc
         if "not initialized" in str(exc):
             raise StoreError(f"{folder.name} is closed") from exc

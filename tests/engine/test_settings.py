@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
+import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine import FieldKind, InvalidSettings, Settings, load_settings
@@ -203,3 +206,28 @@ def test_a_mistake_is_placed_by_its_key(tmp_path: Path, toml: str, place: str) -
     with pytest.raises(InvalidSettings) as caught:
         load_settings(file)
     assert str(caught.value).endswith(f" - at `$.{place}`")
+
+
+def test_the_page_has_all_settings_and_their_defaults(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "settings.md"
+    block = page.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    defaults = msgspec.to_builtins(Settings())
+    del defaults["root"]
+    assert msgspec.json.encode(tomllib.loads(block), order="sorted") == msgspec.json.encode(
+        defaults, order="sorted"
+    )
+    (tmp_path / FILE_NAME).write_text(block, encoding="utf-8")
+    assert load_settings(tmp_path / FILE_NAME) == Settings(root=str(tmp_path.resolve()))
+
+
+def test_the_pages_variables_are_settings(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    page = Path(__file__).parents[2] / "docs" / "settings.md"
+    rows = re.findall(
+        r"^\| `(ENTREPOT_\w\S*?)='?(.*?)'?` \|", page.read_text("utf-8"), re.MULTILINE
+    )
+    assert len(rows) == 6
+    (tmp_path / FILE_NAME).touch()
+    for name, value in rows:
+        changed = load_settings(tmp_path / FILE_NAME, {name: value})
+        assert changed != Settings(root=str(tmp_path.resolve())), name
+    assert not caplog.records
