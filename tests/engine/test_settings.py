@@ -213,6 +213,7 @@ def test_the_page_has_all_settings_and_their_defaults(tmp_path: Path) -> None:
     block = page.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
     defaults = msgspec.to_builtins(Settings())
     del defaults["root"]
+    del defaults["encoders"]["bridge"]  # without one by default, which TOML cannot say
     assert msgspec.json.encode(tomllib.loads(block), order="sorted") == msgspec.json.encode(
         defaults, order="sorted"
     )
