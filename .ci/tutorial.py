@@ -1,8 +1,9 @@
 """Does what docs/plugin-tutorial.md says, block by block, in a folder of its own.
 
 ``python .ci/tutorial.py`` runs it with the entrepot of this Python's environment, which takes the
-place of the page's first three lines. Commands must succeed, edits must apply, and where the page
-shows the products of a search they must be found in that order. With ``--show`` what commands
+place of the page's first three lines. Commands must succeed, edits must apply, settings become the
+folder's entrepot.toml, and where the page shows the products of a search they must be found in that
+order. With ``--show`` what commands
 print is printed.
 """
 
@@ -19,7 +20,7 @@ import time
 from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "plugin-tutorial.md"
-BLOCK = re.compile(r"^```(sh|diff|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(sh|diff|text|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OWN_ENVIRONMENT = ("python3 -m venv", ". gifts/", 'pip install "entrepot')
 HIT = re.compile(r"^ *\d+ +(\S+)", re.MULTILINE)
 
@@ -56,6 +57,9 @@ class Session:
         if text.count(old) != 1:
             raise SystemExit(f"{file.name} has this {text.count(old)} times:\n{old}")
         file.write_text(text.replace(old, new), encoding="utf-8")
+
+    def settings(self, table: str) -> None:
+        Path(self._folder, "entrepot.toml").write_text(table, encoding="utf-8")
 
     def compare(self, shown: str) -> None:
         """Products that the page shows must have been printed in that order."""
@@ -105,8 +109,14 @@ def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         session = Session(Path(folder), show)
+        done_by = {
+            "sh": session.run,
+            "diff": session.edit,
+            "text": session.compare,
+            "toml": session.settings,
+        }
         for kind, block in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
-            {"sh": session.run, "diff": session.edit, "text": session.compare}[kind](block)
+            done_by[kind](block)
     print(f"the tutorial holds: {time.monotonic() - began:.0f} s")
 
 
