@@ -76,9 +76,9 @@ def command(name: str, kind: str, folder: Path | None) -> None:
         console.print(f"  {file}", style="dim")
     console.print(f"\n{KINDS[kind].title.capitalize()} [b]{name}[/b] is written. Next:\n")
     console.print(f"  cd {target}")
-    console.print('  pip install -e ".\\[test]"')
+    console.print("  pip install -e .")
     console.print(f"  entrepot plugins check {name}")
-    console.print("  pytest")
+    console.print('  pytest   [dim]# pip install "entrepot\\[test]" brings it[/dim]')
 
 
 def check_name(name: str, kind: Kind) -> None:

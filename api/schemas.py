@@ -143,7 +143,8 @@ class ComponentInfo(Struct, frozen=True):
     """A query processor, ranker or arranger that a profile runs. ``enabled`` is false where it is
     switched off by hand. ``breaker`` is "open" while it is left out for ``reason``, "half-open"
     where the next search tries it again. ``calls`` and ``failures`` (by cause) count from the
-    start, the quantiles are of the last 512 calls; none before the first."""
+    start, the quantiles are of the last 512 calls; none before the first. A search that asks for
+    explanations makes two calls of a component that gives reasons: one to rank, one to explain."""
 
     kind: str
     name: str

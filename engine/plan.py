@@ -23,7 +23,9 @@ class Span(Struct, frozen=True, omit_defaults=True):
     Where it names something of this shop, ``field`` and ``values`` say what: "navy" may be
     the values "Navy Blue" and "Navy" of the field "color". ``effect`` is what the search does
     about it: ``boost`` lifts products that have one of the values, ``filter`` and ``exclude``
-    stand in ``plan.filters``, ``note`` does nothing.
+    stand in ``plan.filters``, ``note`` does nothing. These three are for a ranker to read.
+    ``label`` is what kind of words they are, whatever the shop calls its field ("creator" for a
+    brand); docs/understanding.md lists the labels.
     """
 
     start: int

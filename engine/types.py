@@ -40,7 +40,8 @@ class Product(Struct, frozen=True, omit_defaults=True):
     ``category`` is the path from the root; ``price`` is in ``currency`` (ISO 4217, empty
     when the catalogue names none); ``images`` are paths relative to the catalogue's folder
     or, where URL fetching is on, URLs; ``group_id`` joins the variants of one family;
-    ``updated_at`` is ISO 8601. Unknown catalogue columns land in ``attributes``.
+    ``updated_at`` is ISO 8601, indexed as seconds since the epoch. Unknown catalogue columns land
+    in ``attributes``.
     """
 
     id: ProductId

@@ -23,9 +23,24 @@ class RankingBatch(Struct, frozen=True):
     (0 = not found there), ``lane_scores`` float32 ``[n]`` (NaN = not found). ``columns``
     and ``vectors`` hold what the plugin declared (``vectors``: float32 ``[n, d]``, zero rows
     where absent, mean of several photos); ``columns`` also the fields that the plan speaks of
-    (:attr:`QueryPlan.fields`). ``profile`` (``None``: nothing is known of this shopper) and
-    ``popularity`` (float32 ``[n]``, :meth:`engine.events.EventStore.popularity`) are there for
-    those who ask for them (:class:`NeedsBehaviour`).
+    (:attr:`QueryPlan.fields`).
+
+    A column holds ``n`` values, ``None`` where a product has none (all of them where the shop has
+    no such field), as :func:`engine.schema.field_values` indexes them, by the field's kind:
+
+    - keyword: a text, or a list of texts where the product has several; both may stand in one
+      column. Numbers of a keyword field are texts, too.
+    - number: a finite float.
+    - boolean: True or False.
+
+    Of the fields that every shop has, "title" is a text; "category" the path from the root as
+    prefixes, ``["A", "A > B"]``; "brand", "currency" and "group_id" are texts, or ``None`` where
+    empty; "price" is a float in the product's own currency; "updated_at" a float, seconds since
+    the epoch (of a product it is ISO 8601); "in_stock" (a boolean) and "locale" are never ``None``.
+
+    ``profile`` (``None``: nothing is known of this shopper) and ``popularity`` (float32 ``[n]``,
+    :meth:`engine.events.EventStore.popularity`) are there for those who ask for them
+    (:class:`NeedsBehaviour`).
     """
 
     ids: list[str]

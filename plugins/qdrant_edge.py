@@ -54,7 +54,7 @@ from .qdrant_edge_store import EdgeStore, vendor
 
 
 class EdgeOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[stores.options]`` for ``qdrant-edge``.
+    """``[store.options]`` for ``qdrant-edge``.
 
     ``quantization="scalar"`` keeps int8 copies in memory and scores the best again with the
     full vectors; ``exact_below_kb`` is the size of a vector's data (KiB) up to which it is

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -18,7 +19,8 @@ from api.cli import COMMANDS
 from engine import QueryPlan, RankingBatch, SearchRequest, hookspecs
 from engine.conformance import examine
 from engine.manager import PluginManager
-from engine.settings import ProfileSettings, load_settings
+from engine.settings import ProfileSettings, Settings, load_settings
+from models.query_tags import TYPES
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("examples/**/*.md")])
@@ -105,6 +107,25 @@ def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ranker = manager.create("rankers", "thrifty")
     np.testing.assert_allclose(ranker.rank(_batch([0.0, 100.0, None])), [1.0, 0.5, 1.0])
     assert [finding for finding in examine("rankers", ranker) if finding.broken] == []
+
+
+def test_the_example_of_a_plan_in_a_test_runs() -> None:
+    (example,) = (b for b in code_blocks(page("docs/plugins.md"), "python") if "plan=plan" in b)
+    said: dict[str, Any] = {}
+    exec(example, said)
+    said["test_a_brand_that_was_asked_for_rises"]()
+    findings = examine("rankers", said["OwnBrand"]())
+    assert [each for each in findings if each.broken] == []
+
+
+def test_every_label_of_a_span_is_listed() -> None:
+    paragraph = page("docs/understanding.md").split("the 17 of\n")[1].split("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", paragraph)) == {*TYPES, "size", "negation"}
+
+
+def test_options_are_under_the_table_that_settings_have() -> None:
+    named = set(re.findall(r"`\[([a-z_]+)[.\]]", page("docs/reference/components.md")))
+    assert {"store", "plugins"} <= named <= set(Settings.__struct_encode_fields__)
 
 
 def test_the_settings_of_the_plugin_pages_are_settings(tmp_path: Path) -> None:

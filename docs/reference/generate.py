@@ -54,6 +54,12 @@ CONTRACTS = {
 }
 
 
+CHECKED = ("Ranker", "Arranger", "QueryProcessor")
+CHECKED_BESIDES = (conformance.answers_within_its_deadline, conformance.answers_alike)
+"""What ``entrepot plugins check`` tries besides: it knows the settings and starts a process."""
+KIT = (conformance.make_batch, conformance.a_shop, conformance.empty_shop)
+
+
 def hooks() -> dict[str, Any]:
     """All hooks by name."""
     return {name: hook for name, hook in vars(hookspecs).items() if name.startswith("register_")}
@@ -84,6 +90,7 @@ def pages() -> dict[str, str]:
     manager = PluginManager(PluginSettings(disabled=_third_parties()))
     made = {f"{name}.md": hook_page(name, hook, manager) for name, hook in hooks().items()}
     made |= {page_of(name): protocol_page(name, found) for name, found in all_protocols().items()}
+    made["testing.md"] = testing_page()
     made["types.md"] = types_page()
     made["components.md"] = components_page(manager)
     made["README.md"] = index_page()
@@ -150,6 +157,9 @@ def _contract(name: str) -> str:
         if advice:
             parts.append("Advice, which `entrepot plugins check` shows in yellow:")
             parts.append("\n".join(_clauses(advice)))
+        if name in CHECKED:
+            parts.append("`entrepot plugins check` tries besides:")
+            parts.append("\n".join(_clauses(CHECKED_BESIDES)))
     elif name in CONTRACTS:
         tests = [test for test in dir(CONTRACTS[name]) if test.startswith("test_")]
         parts.append("\n".join(f"- {conformance.title_of(t[5:])}" for t in tests))
@@ -158,7 +168,7 @@ def _contract(name: str) -> str:
 
 def _clauses(clauses: Any) -> Iterator[str]:
     for clause in clauses:
-        said = " ".join(inspect.cleandoc(clause.__doc__).split())
+        said = first_paragraph(clause)
         yield f"- **{conformance.title_of(clause.__name__)}.** {said}"
 
 
@@ -176,6 +186,31 @@ def _built_in(kind: str, manager: PluginManager) -> str:
     anchors = {name: anchor(f"{_title(kind)} {name}") for name in names}
     links = [f"[`{name}`](components.md#{each})" for name, each in anchors.items()]
     return f"Built in: {', '.join(links)}."
+
+
+def testing_page() -> str:
+    """What tests of plugins are written with."""
+    lines = ["# Testing", as_markdown(testing)]
+    links = [f"[`{name}`]({page_of(name)}#the-contract)" for name in CONTRACTS]
+    lines.append(f"What the classes check is said under {', '.join(links)}.")
+    for function in KIT:
+        name = function.__name__
+        lines += [
+            f"## {name}",
+            code(f"def {signature(name, function)}: ..."),
+            as_markdown(function),
+        ]
+        lines.append(code(f"from {_offering(name)} import {name}"))
+    windows = conformance.Windows
+    made = f"from engine.conformance import Windows\n\n{signature('Windows', windows)}"
+    lines += ["## Windows", as_markdown(windows), code(made)]
+    for name, value in members(windows).items():
+        lines += [f"### {name}", code(f"def {signature(name, value)}: ..."), as_markdown(value)]
+    return "\n\n".join(lines)
+
+
+def _offering(name: str) -> str:
+    return "engine.testing" if name in testing.__all__ else "engine.conformance"
 
 
 def types_page() -> str:
@@ -225,7 +260,10 @@ def index_page() -> str:
         for name, each in all_protocols().items()
     ]
     lines += ["## Protocols", table(("Protocol", ""), found)]
-    lines += ["## Also", "- [Types](types.md)\n- [Built-in components](components.md)"]
+    lines += [
+        "## Also",
+        "- [Testing](testing.md)\n- [Types](types.md)\n- [Built-in components](components.md)",
+    ]
     return "\n\n".join(lines)
 
 

@@ -41,8 +41,8 @@ def first_paragraph(documented: Any) -> str:
 
 def signature(name: str, function: Callable[..., Any]) -> str:
     """``name(parameters) -> type`` as the source has it."""
-    shown = f"{name}{inspect.signature(function)}".replace("'", "")
-    return re.sub(r"<class [\w.]*?(\w+)>", r"\1", shown)
+    shown = re.sub(r"""(: |-> )(['"])(.*?)\2""", r"\1\3", f"{name}{inspect.signature(function)}")
+    return re.sub(r"<class '[\w.]*?(\w+)'>", r"\1", shown)
 
 
 def code(text: str) -> str:

@@ -1,7 +1,8 @@
 """The conformance kit: per protocol a pytest class to inherit. ``pip install "entrepot[test]"``
 brings what it runs on.
 
-:mod:`engine.conformance` holds what it checks of rankers, arrangers and query processors.
+:mod:`engine.conformance` holds what it checks of rankers, arrangers and query processors, and makes
+the windows and shops that tests of one's own need, too.
 """
 
 from __future__ import annotations

@@ -301,7 +301,7 @@ def test_nothing_installed_is_no_error() -> None:
 @pytest.mark.parametrize("command", ["check", "bench"])
 def test_unknown_names(command: str) -> None:
     result = invoke(command, "nobody")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "no plugin or component 'nobody'" in result.stderr
     assert "availability" in result.stderr
 

@@ -124,15 +124,7 @@ RANKERS: dict[str, list[Any]] = {
     "copes_with_a_plan_that_says_all": [
         Broken(_one_brand),
         Broken(lambda self, batch: batch.scores / (0 if batch.plan.spans else 1)),
-        Broken(
-            lambda self, batch: (
-                min(
-                    len(s.values[0])
-                    for s in batch.plan.spans or [Span(0, 1, "", "", values=("x",))]
-                ),
-                batch.scores,
-            )[1]
-        ),
+        Broken(lambda self, batch: ([s.values[0] for s in batch.plan.spans], batch.scores)[1]),
     ],
     "copes_with_a_photo_alone": [
         Broken(lambda self, batch: batch.scores + batch.lane_ranks["bm25"]),
