@@ -19,6 +19,7 @@ from engine.types import MAX_QUERY_CHARS, EncoderInfo
 from engine.understanding import plan_check
 
 from .broken import ContractBroken, accepted, called
+from .spoken import Reading, spans_of
 
 PlanClause = Callable[[QueryProcessor], None]
 
@@ -153,14 +154,26 @@ def a_shop() -> ShopView:
 
 
 def full_plan() -> QueryPlan:
-    """A plan that earlier processors have worked on."""
+    """A plan that earlier processors have worked on: of one field two values are wanted, of
+    another one is not, and a word stands for nothing in the shop."""
+    text = "red nike or acme shoes rare not boots"
+    readings: tuple[Reading, ...] = (
+        ("red", "color", "color", ("Red",), "boost"),
+        ("nike", "creator", "brand", ("Nike",), "boost"),
+        ("acme", "creator", "brand", ("Acme",), "boost"),
+        ("shoes", "core_product_type", "category", ("Shoes",), "boost"),
+        ("rare", "modifier", "", (), "note"),
+        ("not boots", "negation", "category", ("Shoes > Boots",), "exclude"),
+    )
     return QueryPlan(
-        original="red nikee shoes",
-        text="red nike shoes",
+        original="red nikee or acme shoes rare not boots",
+        text="red nike or acme shoes rare",
+        read=text,
+        spans=tuple(spans_of(text, readings)),
         locale="en",
         translations={"es": "zapatos nike rojos"},
         categories={"Shoes": 0.9},
-        filters={"brand": "Nike"},
+        filters={"brand": ["Nike", "Acme"], "category": {"not": ["Shoes > Boots"]}},
         corrections=("nikee → nike",),
         steps=(PlanStep("spelling", ("text", "corrections"), 0.3),),
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from engine.plan import AppliedRule, Boost, PlanStep, QueryPlan, Selection, Span
 
-_Effect = Literal["note", "boost", "filter", "exclude"]
-READINGS: tuple[tuple[str, str, str, tuple[str, ...], _Effect], ...] = (
+Effect = Literal["note", "boost", "filter", "exclude"]
+Reading = tuple[str, str, str, tuple[str, ...], Effect]
+"""Words of a query, and what they were read as: label, field, values, effect."""
+READINGS: tuple[Reading, ...] = (
     ("brand 0", "creator", "brand", ("brand 0",), "boost"),
     ("brand 1", "creator", "brand", ("brand 1",), "boost"),
     ("color 2", "color", "color", ("color 2", "color 4"), "boost"),
@@ -17,7 +19,7 @@ READINGS: tuple[tuple[str, str, str, tuple[str, ...], _Effect], ...] = (
     ("not color 3", "negation", "color", ("color 3",), "exclude"),
     ("under 60", "price", "price", (), "filter"),
 )
-"""Words of a query, in their order, and what they were read as: label, field, values, effect."""
+"""The whole query, in order."""
 
 
 def spoken_plan() -> QueryPlan:
@@ -36,7 +38,7 @@ def spoken_plan() -> QueryPlan:
         locale="de",
         translations={"en": "brand 0 brand 1 color 2 rare boots"},
         read=text,
-        spans=tuple(_spans(text)),
+        spans=tuple(spans_of(text, READINGS)),
         categories={"A": 0.6, "A > 1": 0.3},
         filters={"color": {"not": ["color 3"]}, "price": {"lte": 60.0}},
         corrections=("boosts → boots",),
@@ -54,7 +56,8 @@ def said(plan: QueryPlan) -> str:
     return ", ".join(spans)
 
 
-def _spans(text: str) -> Iterator[Span]:
-    for words, label, field, values, effect in READINGS:
+def spans_of(text: str, readings: Iterable[Reading]) -> Iterator[Span]:
+    """The spans of ``readings``, each where its words first stand in ``text``."""
+    for words, label, field, values, effect in readings:
         start = text.index(words)
         yield Span(start, start + len(words), label, words, 0.9, field, values, effect)

@@ -197,6 +197,13 @@ def _writes(plan: QueryPlan, shop: ShopView) -> QueryPlan:
     return plan
 
 
+def _one_reading_per_field(plan: QueryPlan, shop: ShopView) -> QueryPlan:
+    fields = [span.field for span in plan.spans if span.effect == "boost"]
+    if len(fields) != len(set(fields)):
+        raise ValueError("a field twice")
+    return plan
+
+
 def _by_thread_plan(plan: QueryPlan, shop: ShopView) -> QueryPlan:
     main = threading.current_thread() is threading.main_thread()
     return plan if main else msgspec.structs.replace(plan, locale="fr")
@@ -214,6 +221,7 @@ PROCESSORS: dict[str, list[Any]] = {
     ],
     "copes_with_what_others_planned": [
         Processor(lambda plan, shop: (shop.vocabulary["brand"], plan)[1]),
+        Processor(_one_reading_per_field),
     ],
     "returns_a_copy": [Processor(_writes)],
     "plans_the_same_again": [Processor(_by_thread_plan)],
