@@ -73,6 +73,8 @@ def test_every_clause_has_somebody_who_breaks_it() -> None:
 
 NEED_A_MODEL = {"cross-encoder", "ltr"}
 """Their own tests give them one, and try them on the contract."""
+OF_AN_EXTRA = {"language": "py3langid"}
+"""Component → the package of an extra that it needs."""
 BUILT_IN = [
     (kind, name)
     for kind in conformance.EXAMINED
@@ -83,6 +85,8 @@ BUILT_IN = [
 
 @pytest.mark.parametrize(("kind", "name"), BUILT_IN)
 def test_built_in_components_keep_contract_and_advice(kind: str, name: str, tmp_path: Path) -> None:
+    if name in OF_AN_EXTRA:
+        pytest.importorskip(OF_AN_EXTRA[name])
     manager = PluginManager()
     known = manager.options_of(kind, name).__struct_encode_fields__
     options = {"data_dir": str(tmp_path)} if "data_dir" in known else {}
