@@ -3,7 +3,7 @@
 Nothing derived is kept: a profile is made of the newest events and the products that the live
 generation has now. So it is as new as the last acknowledged event, it is always in the spaces of
 the models that serve, and when the events are erased it is gone
-(``docs/decisions/0020-profiles-are-read.md``).
+(``docs/decisions/0011-profiles-are-read.md``).
 """
 
 from __future__ import annotations
