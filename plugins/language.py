@@ -10,7 +10,8 @@ stands unless the script contradicts it.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -48,6 +49,14 @@ class Guess(Struct, frozen=True):
     confidence: float
 
 
+class _Words(NamedTuple):
+    """What was computed of a vocabulary: the forms of its words."""
+
+    vocabulary: Mapping[str, Mapping[str, int]]
+    locale: str
+    forms: frozenset[str]
+
+
 class Language:
     """Raises InvalidSettings where ``py3langid`` is missing or does not know a served language."""
 
@@ -55,7 +64,7 @@ class Language:
         self._served = tuple(dict.fromkeys(map(language_of, options.served)))
         self._latin = [code for code in self._served if can_be(code, LATIN)]
         self._model = _model(self._latin)
-        self._known: tuple[ShopView, frozenset[str]] | None = None
+        self._known: _Words | None = None
 
     def process(self, plan: QueryPlan, shop: ShopView) -> QueryPlan:
         if not plan.text.strip():
@@ -96,14 +105,15 @@ class Language:
         """The forms of all words in the shop's values, and of ordinary English queries for an
         English catalogue."""
         last = self._known
-        if last is None or last[0] is not shop:
+        if not last or last.vocabulary is not shop.vocabulary or last.locale != shop.locale:
             values = (value for held in shop.vocabulary.values() for value in held)
             words = frozenset(
                 w.form for value in values for w in words_of(value) if len(w.form) > 1
             )
             english = language_of(shop.locale) == "en"
-            self._known = last = (shop, words | COMMON if english else words)
-        return last[1]
+            forms = words | COMMON if english else words
+            self._known = last = _Words(shop.vocabulary, shop.locale, forms)
+        return last.forms
 
 
 def _model(languages: list[str]) -> Any:

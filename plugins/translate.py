@@ -59,13 +59,14 @@ class TranslateOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Shop(Struct, frozen=True, eq=False):
-    view: ShopView
+    vocabulary: Mapping[str, Mapping[str, int]]
+    locale: str
     gazetteer: Gazetteer
     glossaries: dict[str, Glossary]
 
     def sells(self, phrase: str) -> bool:
         """Whether some value of the shop is called so."""
-        return bool(self.gazetteer.exactly(phrase, self.view.vocabulary.keys()))
+        return bool(self.gazetteer.exactly(phrase, self.vocabulary.keys()))
 
 
 class Translate:
@@ -156,10 +157,10 @@ class Translate:
                 self._cache.popitem(last=False)
 
     def _known(self, shop: ShopView) -> _Shop:
-        """The shop's values and glossaries; compiled again, and the cache emptied, where the
-        shop is another, for a translation may be chosen by what it sells."""
+        """The shop's values and glossaries; compiled again, and the cache emptied, where its
+        vocabulary is another, for a translation may be chosen by what it sells."""
         last = self._shop
-        if last is not None and last.view is shop:
+        if last and last.vocabulary is shop.vocabulary and last.locale == shop.locale:
             return last
         gazetteer = Gazetteer.compile(shop.vocabulary, last.gazetteer if last else None)
         kept = [*brands(shop), *self._terms.get("", {})]
@@ -168,7 +169,7 @@ class Translate:
             code: Glossary(kept, {**words.get(code, {}), **self._terms.get(code, {})})
             for code in {"", *self._terms, *words}
         }
-        made = _Shop(shop, gazetteer, glossaries)
+        made = _Shop(shop.vocabulary, shop.locale, gazetteer, glossaries)
         with self._lock:
             self._shop = made
             self._cache.clear()

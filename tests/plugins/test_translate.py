@@ -16,6 +16,7 @@ from engine import (
     Query,
     QueryPlan,
     QueryProcessor,
+    RuleSet,
     SearchRequest,
     ShopView,
 )
@@ -98,6 +99,14 @@ def test_what_is_known_is_not_asked_again() -> None:
     assert toy.asked == ["rote", "schuhe", "schwarz", "schuhe"]
     translations(processor, "rote", shop=shop_view())
     assert toy.asked[-1] == "rote"  # another shop may sell other things
+
+
+def test_other_rules_leave_what_is_known() -> None:
+    toy = Toy()
+    processor, shop = translate(toy), shop_view()
+    for view in (shop, msgspec.structs.replace(shop, rules=RuleSet())):
+        translations(processor, "rote", shop=view)
+    assert toy.asked == ["rote"]
 
 
 def test_brands_are_not_translated() -> None:
