@@ -18,7 +18,7 @@ from msgspec import Struct, field
 
 from .events import EVENT_WEIGHTS, Event
 from .protocols import Vectors, VectorStore
-from .schema import FieldKind, IndexSchema
+from .schema import word_fields
 from .settings import EventSettings
 
 PRIOR = 5.0
@@ -28,8 +28,6 @@ SESSION_GAP = timedelta(minutes=30)
 """A session ends after half an hour without an event: the usual definition in web analytics."""
 MAX_PRODUCTS = 50
 MAX_RECENT = 20
-NO_TASTE_IN = frozenset({"currency", "group_id", "locale"})
-"""Keyword fields that say nothing of what somebody likes."""
 
 
 class Taste(Struct, frozen=True, eq=False):
@@ -120,7 +118,7 @@ class _Products:
     to nobody and count for nothing."""
 
     def __init__(self, ids: list[str], store: VectorStore) -> None:
-        fields = taste_fields(store.spec.schema)
+        fields = word_fields(store.spec.schema)
         columns = store.columns(ids, [*fields, "in_stock"])
         self.known = {id: row for row, id in enumerate(ids) if columns["in_stock"][row] is not None}
         self._columns = {name: columns[name] for name in fields}
@@ -154,15 +152,6 @@ class _Products:
             if shares:
                 found[name] = dict(sorted(shares.items(), key=lambda item: -item[1]))
         return found
-
-
-def taste_fields(schema: IndexSchema) -> list[str]:
-    """The declared fields that affinities are kept for."""
-    return [
-        name
-        for name in schema.names()
-        if schema.kind(name) is FieldKind.KEYWORD and name not in NO_TASTE_IN
-    ]
 
 
 def _unit_means(found: Sequence[Vectors]) -> Vectors:

@@ -58,6 +58,19 @@ def category_prefixes(path: Iterable[str]) -> list[str]:
     return [CATEGORY_SEPARATOR.join(parts[: i + 1]) for i in range(len(parts))]
 
 
+_NOT_WORDS = frozenset({"currency", "group_id", "locale"})
+"""Keyword fields whose values say nothing by themselves."""
+
+
+def word_fields(schema: IndexSchema) -> list[str]:
+    """The declared fields whose values are words that shoppers type and like."""
+    return [
+        name
+        for name in schema.names()
+        if schema.kind(name) is FieldKind.KEYWORD and name not in _NOT_WORDS
+    ]
+
+
 def field_values(product: Product, schema: IndexSchema) -> dict[str, AttributeValue]:
     """The product's declared fields as the store indexes them; absent ones are left out."""
     values: dict[str, AttributeValue] = {"in_stock": product.in_stock, "locale": product.locale}

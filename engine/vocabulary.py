@@ -11,13 +11,11 @@ import msgspec
 from .filters import Filter, Range
 from .protocols import Encoder, ShopView, VectorStore
 from .rules import NO_RULES, RuleSet
-from .schema import FieldKind, IndexSchema, field_values
+from .schema import field_values, word_fields
 from .types import AttributeValue, Product
 
 MAX_VALUES = 10_000
 """Values kept of a field, the most frequent ones."""
-_NOT_WORDS = frozenset({"currency", "locale", "group_id"})
-"""Keyword fields whose values no shopper types."""
 
 
 class ShopViews:
@@ -31,7 +29,7 @@ class ShopViews:
         rules: Callable[[], RuleSet] = lambda: NO_RULES,
     ) -> None:
         spec = store.spec
-        vocabulary = {name: _values(store, name) for name in _word_fields(spec.schema)}
+        vocabulary = {name: _values(store, name) for name in word_fields(spec.schema)}
         prices = _prices(store)
         self._lock = threading.Lock()
         self._rules = rules
@@ -68,14 +66,6 @@ def _held(fields: Iterable[Mapping[str, AttributeValue]], name: str) -> Iterator
     for values in fields:
         held = values.get(name, [])
         yield from held if isinstance(held, list) else [str(held)]
-
-
-def _word_fields(schema: IndexSchema) -> list[str]:
-    return [
-        name
-        for name in schema.names()
-        if schema.kind(name) is FieldKind.KEYWORD and name not in _NOT_WORDS
-    ]
 
 
 def _values(store: VectorStore, name: str) -> dict[str, int]:
