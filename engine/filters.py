@@ -6,14 +6,13 @@ against which the compilers are property-tested.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from .errors import InvalidFilter
+from .errors import InvalidFilter, did_you_mean
 from .plan import Selection
 from .schema import FieldKind, IndexSchema
 from .types import AttributeValue
@@ -86,8 +85,7 @@ def require_field(name: str, schema: IndexSchema, *, use: str) -> FieldKind:
     """The kind of a declared field, or an error that lists the declared ones."""
     if kind := schema.kind(name):
         return kind
-    close = difflib.get_close_matches(name, schema.names(), n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else "."
+    hint = did_you_mean(name, schema.names()) or "."
     declared = ", ".join(sorted(schema.names()))
     raise InvalidFilter(
         f"{use}: unknown field {name!r}{hint} Declared fields: {declared}", field=f"{use}.{name}"
