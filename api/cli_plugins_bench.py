@@ -33,7 +33,7 @@ from engine.types import Query, SearchRequest
 
 from .cli_common import config_option, settings_from
 from .engines import open_engine
-from .plugin_components import Component, find, limits_of, opened, opened_apart, shop_kinds
+from .plugin_components import Component, find, opened, opened_apart, shop_kinds
 
 SIZES = (50, 200, 1000)
 DIM = 384
@@ -76,7 +76,7 @@ def command(name: str, config: Path | None) -> None:
 def _bench(
     component: Component, manager: PluginManager, settings: Settings, console: Console
 ) -> None:
-    deadline_ms = limits_of(settings, component.name).deadline_ms or 0.0
+    deadline_ms = settings.plugins.deadline_s(component.name) * 1000
     with _modes(component, manager, settings) as (built, modes):
         workloads = _made_up(component.kind, built, shop_kinds(settings, manager))
         real, why_not = _real(component.kind, built, settings)

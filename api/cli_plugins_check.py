@@ -33,7 +33,7 @@ from engine.schema import FieldKind
 from engine.settings import Settings
 
 from .cli_common import config_option, settings_from
-from .plugin_components import Component, limits_of, opened, opened_apart, shop_kinds, targets
+from .plugin_components import Component, opened, opened_apart, shop_kinds, targets
 from .plugin_remedies import build_remedy, load_remedy
 
 MISSPELT = "misspelt_option"
@@ -190,7 +190,7 @@ class Checks(NamedTuple):
 
     def _in_time(self, component: Component, built: Any) -> bool:
         """Whether a call ends before it is a gross overrun: what is slower is not tried further."""
-        limit_s = (limits_of(self.settings, component.name).deadline_ms or 0.0) / 1000
+        limit_s = self.settings.plugins.deadline_s(component.name)
         call = partial(ask_once, component.kind, built)
         found = answers_within_its_deadline(component.name, call, limit_s, DEADLINE_S)
         return found is None or self.report.finding(found) or found.advice

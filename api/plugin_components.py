@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
-from msgspec import structs
-
 from engine.assembly import open_stores
+from engine.components import shop_options
 from engine.conformance import EXAMINED
 from engine.errors import EntrepotError, UnknownPlugin
 from engine.isolation import isolated
@@ -17,7 +16,7 @@ from engine.manager import KINDS, PluginManager, PluginStatus
 from engine.plan import QueryPlan
 from engine.protocols import ShopView
 from engine.schema import FieldKind, IndexSchema
-from engine.settings import LimitSettings, Settings
+from engine.settings import Settings
 
 
 class Component(NamedTuple):
@@ -87,7 +86,7 @@ def opened(
         with opened_apart(manager, settings, component, deadline_s) as there:
             yield there
     else:
-        yield manager.create(kind, name, _given(manager, settings, component))
+        yield manager.create(kind, name, shop_options(settings, manager, kind, name))
 
 
 @contextmanager
@@ -101,8 +100,8 @@ def opened_apart(
         kind,
         name,
         deadline_s=deadline_s,
-        memory_mb=limits_of(settings, name).memory_mb,
-        options=_given(manager, settings, component),
+        memory_mb=settings.plugins.limits_of(name).memory_mb,
+        options=shop_options(settings, manager, kind, name),
     ) as there:
         yield _Taught(there) if kind == "query_processors" else there
 
@@ -122,20 +121,6 @@ class _Taught:
                 self._processor.warm_up(shop)
                 self._shop = shop
         return self._processor.process(plan, shop)
-
-
-def limits_of(settings: Settings, name: str) -> LimitSettings:
-    """The component's limits; its deadline is the general one where it has none."""
-    limits = settings.plugins.limits.get(name, LimitSettings())
-    if limits.deadline_ms is None:
-        limits = structs.replace(limits, deadline_ms=settings.plugins.deadline_ms)
-    return limits
-
-
-def _given(manager: PluginManager, settings: Settings, component: Component) -> dict[str, Any]:
-    """Where the shop keeps its data, for components that have an option for it, as stores do."""
-    known = manager.options_of(component.kind, component.name).__struct_encode_fields__
-    return {"data_dir": str(settings.data_path)} if "data_dir" in known else {}
 
 
 def shop_kinds(settings: Settings, manager: PluginManager) -> dict[str, FieldKind]:

@@ -176,12 +176,11 @@ class Components:
 
     def _open(self, kind: str, name: str) -> _Component:
         plugins = self._settings.plugins
-        limits = plugins.limits.get(name, LimitSettings())
+        limits = plugins.limits_of(name)
         if self._manager.is_isolated(kind, name):
             limits = msgspec.structs.replace(limits, isolation="process")
         pool = self._pool if limits.isolation == "thread" else None
-        deadline_s = (limits.deadline_ms or plugins.deadline_ms) / 1000
-        guard = Guard(name, pool, deadline_s, plugins.recovery_s)
+        guard = Guard(name, pool, plugins.deadline_s(name), plugins.recovery_s)
         plugin = ""
         try:
             plugin = self._manager.plugin_of(kind, name)
@@ -193,8 +192,7 @@ class Components:
         return _Component(kind, name, plugin, limits, guard, part)
 
     def _built(self, kind: str, name: str, limits: LimitSettings, guard: Guard) -> Any:
-        known = self._manager.options_of(kind, name).__struct_encode_fields__
-        options = {"data_dir": str(self._settings.data_path)} if "data_dir" in known else {}
+        options = shop_options(self._settings, self._manager, kind, name)
         if limits.isolation == "thread":
             return self._manager.create(kind, name, options)
         part = isolate(
@@ -237,6 +235,14 @@ class Components:
         if isinstance(keeper.refusal, InvalidSettings) or self._settings.plugins.strict:
             raise keeper.refusal
         component.guard.breaker.failed(str(keeper.refusal), trial=False, opens=True)
+
+
+def shop_options(
+    settings: Settings, manager: PluginManager, kind: str, name: str
+) -> dict[str, Any]:
+    """Where the shop keeps its data, for a component that has an option for it, as stores do."""
+    known = manager.options_of(kind, name).__struct_encode_fields__
+    return {"data_dir": str(settings.data_path)} if "data_dir" in known else {}
 
 
 def _named(settings: Settings) -> dict[tuple[str, str], None]:

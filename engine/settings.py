@@ -133,6 +133,14 @@ class PluginSettings(_Table, frozen=True):
     limits: dict[str, LimitSettings] = field(default_factory=dict)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def limits_of(self, name: str) -> LimitSettings:
+        """A component's limits; the defaults where it has none of its own."""
+        return self.limits.get(name, LimitSettings())
+
+    def deadline_s(self, name: str) -> float:
+        """The seconds that one call of a component may take."""
+        return (self.limits_of(name).deadline_ms or self.deadline_ms) / 1000
+
 
 class EventSettings(_Table, frozen=True):
     """What shoppers do. ``plugin`` keeps it (empty: nothing is kept); ``public`` takes events
