@@ -46,8 +46,8 @@ TASTE, THRIFT, APPEAL = 1.2, 0.5, 0.5
 """Standard deviations of the parts of V over the products of one type."""
 STRAY, SAYS_DEPARTMENT, WANTS_COLOUR, ADDS = 0.2, 0.4, 0.2, 0.6
 DEPARTMENTS = {"Men": 0.52, "Women": 0.43, "Boys": 0.02, "Girls": 0.03}
-FEWEST = 20
-"""Products that a type must have in a department for a visit to be for it."""
+FEWEST, FEWEST_OF_COLOUR = 20, 10
+"""Products that a type must have in a department, and of a colour, for a visit to be for it."""
 PAGE = 24
 EXAMINED = 0.6
 """The place k of a list is looked at with probability ``k ** -EXAMINED``."""
@@ -69,6 +69,7 @@ class Visit(Struct, frozen=True, eq=False):
 
     shopper: Shopper
     session: str
+    intent: int
     type: str
     department: str
     colour: str
@@ -129,45 +130,41 @@ class Population:
         self.shoppers = tuple(self._shopper(number, rng) for number in range(shoppers))
 
     def visit(
-        self,
-        shopper: Shopper,
-        number: int,
-        *,
-        stray: bool | None = None,
-        opposite: bool = False,
+        self, shopper: Shopper, number: int, intent: int = 0, *, opposite: bool = False
     ) -> Visit:
-        """The shopper's visit of that number, always the same. ``stray`` says whether it is for
-        somebody else (``None``: as it happens); an ``opposite`` one is for who likes what the
-        shopper does not, in another department."""
-        rng = np.random.default_rng([self.seed, 2, self._number(shopper), number, opposite])
-        happens = bool(rng.random() < STRAY)
-        stray = opposite or (happens if stray is None else stray)
-        other = self._segments[rng.integers(SEGMENTS)] + 0.5 * rng.standard_normal(FACTORS)
-        taste = -shopper.taste if opposite else other if stray else shopper.taste
-        department = str(rng.choice(list(DEPARTMENTS)[:2])) if stray else shopper.department
+        """What the shopper looks for in the visit of that number, always the same; a visit may
+        have several intents, all for the same person. An ``opposite`` visit is for who likes what
+        the shopper does not, in another department."""
+        seed = [self.seed, 2, self._number(shopper), number, opposite]
+        rng = np.random.default_rng(seed)
+        stray = opposite or bool(rng.random() < STRAY)
+        taste, department = shopper.taste, shopper.department
         if opposite:
-            department = "Men" if shopper.department in ("Women", "Girls") else "Women"
+            taste = -taste
+            department = "Men" if department in ("Women", "Girls") else "Women"
+        elif stray:
+            taste = self._taste(rng)
+            department = str(rng.choice(list(DEPARTMENTS)[:2]))
+        rng = np.random.default_rng([*seed, intent])
         usual = shopper.types if department == shopper.department else self._usual(department)
         type = str(rng.choice(list(usual), p=list(usual.values())))
-        rows = self._fitting[type, department]
-        colour = ""
+        rows, colour = self._fitting[type, department], ""
         if rng.random() < WANTS_COLOUR:
-            names, counts = np.unique(self.colours[rows], return_counts=True)
-            if len(enough := names[counts >= 5]):
-                colour = str(rng.choice(enough))
-                rows = rows[self.colours[rows] == colour]
+            rows, colour = self._of_one_colour(rows, rng)
         said = [colour.lower(), type.lower()]
         if rng.random() < SAYS_DEPARTMENT:
             said.append(f"for {department.lower()}")
         values = self._values(rows, taste, shopper.thrift)
         session = f"{shopper.id}.{number}{'o' if opposite else ''}"
         query = " ".join(word for word in said if word)
-        return Visit(shopper, session, type, department, colour, query, taste, stray, rows, values)
+        return Visit(
+            shopper, session, intent, type, department, colour, query, taste, stray, rows, values
+        )
 
     def browse(self, visit: Visit, shown: Sequence[str], start: datetime) -> list[Event]:
         """What the shopper does with a list: an impression, and for each product that is looked
         at and pleases a click, now and then a cart; at most one is bought. One event a minute."""
-        rng = np.random.default_rng([self.seed, 3, *visit.session.encode()])
+        rng = np.random.default_rng([self.seed, 3, visit.intent, *visit.session.encode()])
         value = dict(zip(visit.rows.tolist(), visit.values.tolist(), strict=True))
         did: list[tuple[EventType, Sequence[str], Sequence[int]]] = []
         carted: list[tuple[float, str, int]] = []
@@ -237,6 +234,17 @@ class Population:
         value = value + THRIFT * thrift * _standard(self.cheapness[rows])
         return np.asarray(value + APPEAL * self.appeal[rows])
 
+    def _of_one_colour(self, rows: Rows, rng: np.random.Generator) -> tuple[Rows, str]:
+        """Those of a colour that at least :data:`FEWEST_OF_COLOUR` have, and its name."""
+        names, counts = np.unique(self.colours[rows], return_counts=True)
+        enough = names[counts >= FEWEST_OF_COLOUR]
+        colour = str(rng.choice(enough)) if len(enough) else ""
+        return (rows[self.colours[rows] == colour], colour) if colour else (rows, "")
+
+    def _taste(self, rng: np.random.Generator) -> Floats:
+        centre = self._segments[rng.integers(SEGMENTS)]
+        return np.asarray(centre + 0.5 * rng.standard_normal(FACTORS))
+
     def _by_visit(self) -> dict[tuple[str, str], Rows]:
         """The products of a type that are for a department, or for all."""
         found = {}
@@ -269,8 +277,9 @@ class Population:
         usual = self._usual(department)
         liked = np.asarray(list(usual.values())) * rng.gamma(0.5, size=len(usual))
         types = dict(zip(usual, (liked / liked.sum()).tolist(), strict=True))
-        taste = self._segments[rng.integers(SEGMENTS)] + 0.5 * rng.standard_normal(FACTORS)
-        return Shopper(f"u{number}", department, taste, float(rng.standard_normal()), types)
+        return Shopper(
+            f"u{number}", department, self._taste(rng), float(rng.standard_normal()), types
+        )
 
 
 def _event(
@@ -282,7 +291,7 @@ def _event(
     time: datetime,
 ) -> Event:
     return Event(
-        id=f"{visit.session}.{number}",
+        id=f"{visit.session}.{visit.intent}.{number}",
         type=type,
         time=time,
         user_id=visit.shopper.id,
