@@ -19,7 +19,6 @@ from .assembly import open_behaviour, open_stores, serving_encoders
 from .behaviour import KnowsShoppers
 from .components import Components, ComponentStatus
 from .errors import IndexMismatch, NoIndex, NotFound
-from .generations import GenerationStatus, mismatch
 from .guard import DaemonPool
 from .health import Health, health_of
 from .images import read_photos
@@ -33,6 +32,7 @@ from .rulebook import RuleBook
 from .schema import IndexSchema
 from .search import plan_search, run_search
 from .settings import Settings, load_settings
+from .trial import KnowsGenerations
 from .types import Degraded, Product, Query, SearchRequest, SearchResponse
 from .understanding import warm_up
 from .validation import validate_request
@@ -49,7 +49,7 @@ ImageLoader = Callable[[Product, str], list[Image]]
 """A product's photos, decoded; the second argument is the generation's ``image_root``."""
 
 
-class Engine(KnowsShoppers):
+class Engine(KnowsShoppers, KnowsGenerations):
     """One shop. Synchronous and thread-safe; several shops are several engines."""
 
     def __init__(
@@ -64,6 +64,7 @@ class Engine(KnowsShoppers):
         self._promoting = threading.Lock()
         self._changing = threading.Lock()  # taken inside the one above
         self._refusal = ""
+        self._tried: set[str] = set()
         with ExitStack() as opened:
             self._pool = DaemonPool()
             opened.callback(self._pool.close)
@@ -201,6 +202,7 @@ class Engine(KnowsShoppers):
             with self._slot.lease() as live:
                 if live is not None and live.generation == generation:
                     return
+            self._refuse_tried(generation)
             store = self._open_checked(generation)
             try:
                 self._writer.replay(generation, store)  # the bulk, while writes go on
@@ -230,19 +232,9 @@ class Engine(KnowsShoppers):
     def drop(self, generation: str) -> None:
         """Delete a generation that is not live."""
         with self._promoting:
+            self._refuse_tried(generation)
             self._stores.drop(generation)
             self._journal.forget(generation)
-
-    def generations(self) -> list[GenerationStatus]:
-        """Built generations, oldest first."""
-        current, found = self._stores.current(), []
-        for name in self._stores.generations():
-            spec = self._stores.describe(name)
-            usable = not mismatch(spec, self._text, self._image)
-            found.append(
-                GenerationStatus(name, name == current, spec.products, spec.created_at, usable)
-            )
-        return found
 
     @property
     def schema(self) -> IndexSchema:
@@ -327,13 +319,6 @@ class Engine(KnowsShoppers):
             store.close()
             raise
         self._swap(generation, store)
-
-    def _open_checked(self, generation: str) -> VectorStore:
-        """Open a generation that these encoders made, and no other."""
-        spec = self._stores.describe(generation)
-        if reason := mismatch(spec, self._text, self._image):
-            raise IndexMismatch(f"generation {generation!r} {reason}", field="generation")
-        return self._stores.open(generation)
 
     def _swap(self, generation: str, store: VectorStore) -> threading.Event:
         """Serve ``generation`` from now on; the event is set when the old one has closed."""
