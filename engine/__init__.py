@@ -35,6 +35,9 @@ from .errors import (
     UnknownPlugin,
     UnsupportedModality,
 )
+from .evaluation.judgments import JudgedSearch, read_qrels, read_queries
+from .evaluation.measures import Measures
+from .evaluation.statistics import bootstrap_interval, dcg, ndcg
 from .events import (
     EVENT_WEIGHTS,
     Event,
@@ -153,11 +156,13 @@ __all__ = [
     "InvalidRequest",
     "InvalidRules",
     "InvalidSettings",
+    "JudgedSearch",
     "LaneContribution",
     "LaneHit",
     "LaneQuery",
     "LostPin",
     "Manifest",
+    "Measures",
     "Move",
     "NeedsBehaviour",
     "NoAccelerator",
@@ -211,13 +216,18 @@ __all__ = [
     "When",
     "WriteResult",
     "agreement",
+    "bootstrap_interval",
+    "dcg",
     "from_micros",
     "hookimpl",
     "load_compiled",
     "load_manifest",
     "load_settings",
+    "ndcg",
     "pixels",
     "read_compiled",
+    "read_qrels",
+    "read_queries",
     "rounds_activations",
     "selector",
     "texts",

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 import pluggy
 from msgspec import Struct
 
+from .evaluation.measures import Measures
 from .events import EventStore
 from .protocols import (
     CatalogueSource,
@@ -94,6 +95,11 @@ def register_arrangers(register: Register[Arranger]) -> None:
 def register_event_stores(register: Register[EventStore]) -> None:
     """Offer event stores; their options begin with ``data_dir``, ``shop`` and
     ``popularity_half_life_days``."""
+
+
+@hookspec
+def register_measures(register: Register[Measures]) -> None:
+    """Offer measures of rankings, for evaluation and the gate before a promotion."""
 
 
 @hookspec

@@ -52,6 +52,7 @@ BUILTINS = (
     "plugins.cross_encoder",
     "plugins.sqlite_events",
     "plugins.postgres_events",
+    "plugins.measures",
     "models.cli",
 )
 KINDS = (
@@ -62,6 +63,7 @@ KINDS = (
     "rankers",
     "arrangers",
     "event_stores",
+    "measures",
     "commands",
 )
 

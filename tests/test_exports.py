@@ -35,6 +35,10 @@ PUBLIC = {
         *("QueryProcessor", "ShopView", "Ranker", "Arranger", "RankingBatch"),
         *("Explains", "Reasons", "Move"),
     ],
+    "evaluation": [
+        *("JudgedSearch", "Measures", "read_qrels", "read_queries"),
+        *("bootstrap_interval", "dcg", "ndcg"),
+    ],
     "shoppers": [
         *("Event", "EventProduct", "EventResult", "EventStatus", "EventType", "EVENT_WEIGHTS"),
         *("EventStore", "QueryCount", "from_micros", "to_micros"),

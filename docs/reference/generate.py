@@ -31,6 +31,7 @@ from docs.reference.markdown import (  # noqa: E402
 from docs.reference.options import option_table  # noqa: E402
 from docs.reference.spoken import fields_table, types_spoken  # noqa: E402
 from engine import conformance, events, hookspecs, protocols, testing, window  # noqa: E402
+from engine.evaluation import measures  # noqa: E402
 from engine.manager import KINDS, PluginManager  # noqa: E402
 from engine.settings import PluginSettings  # noqa: E402
 
@@ -51,6 +52,7 @@ CONTRACTS = {
     "Ranker": testing.RankerContract,
     "Arranger": testing.ArrangerContract,
     "EventStore": testing.EventStoreContract,
+    "Measures": testing.MeasuresContract,
 }
 
 
@@ -67,7 +69,7 @@ def hooks() -> dict[str, Any]:
 
 def all_protocols() -> dict[str, type]:
     """The protocols that plugins implement or are given, by name."""
-    modules = (hookspecs, protocols, window, events)
+    modules = (hookspecs, protocols, window, events, measures)
     return {
         name: found
         for module in modules

@@ -12,6 +12,7 @@ from engine.conformance import make_batch
 from .arranger_contract import ArrangerContract
 from .encoder_contract import EncoderContract
 from .event_store_contract import EventStoreContract
+from .measures_contract import MeasuresContract
 from .query_processor_contract import QueryProcessorContract, a_shop
 from .ranker_contract import RankerContract
 from .source_contract import SourceContract
@@ -21,6 +22,7 @@ __all__ = [
     "ArrangerContract",
     "EncoderContract",
     "EventStoreContract",
+    "MeasuresContract",
     "QueryProcessorContract",
     "RankerContract",
     "SourceContract",
