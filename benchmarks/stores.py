@@ -22,7 +22,7 @@ import qdrant_edge as q
 from engine import EncoderInfo, Filter, GenerationSpec, LaneQuery, Point, Product, Range, Terms
 from engine.protocols import Vectors
 from engine.schema import FieldKind, IndexSchema, field_values
-from plugins.qdrant_common import bm25_query
+from plugins.qdrant_bm25 import question
 from plugins.qdrant_edge import EdgeOptions, EdgeStores
 from plugins.qdrant_edge_store import EdgeStore, compile_filter
 
@@ -87,7 +87,7 @@ def compare(store: EdgeStore, queries: Vectors, repeat: int) -> None:
 
             def bare(i: int, depth: int = depth, filter: Filter = filter) -> object:
                 row = queries[i % len(queries)].tolist()
-                sparse = bm25_query(text(i), "en")
+                sparse = question(LaneQuery("b", "bm25", text=text(i)), store.spec)
                 assert sparse
                 asked = [q.Query.Nearest(v, using=u) for v, u in
                          ((row, "text"), (row, "image"), (sparse, "bm25"))]  # fmt: skip

@@ -3,16 +3,27 @@ live writes and journal replay embed the same text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from .protocols import Point, Vectors
+from .codes import product_codes
+from .protocols import FieldText, Point, Vectors
 from .schema import IndexSchema, field_values
 from .types import Product
 
 DESCRIPTION_CHARS = 1000
 """Dense encoders read at most 128 tokens or so; the rest of a description only costs time."""
+
+FIELD_WEIGHTS: Mapping[str, float] = {
+    "title": 1.0,
+    "brand": 1.0,
+    "category": 0.8,
+    "attributes": 0.8,
+    "description": 0.4,
+}
+"""BM25F (Robertson, Zaragoza and Taylor, CIKM 2004): how many occurrences in a title one in each
+field is worth. A title names the thing; a description names much that the thing is not."""
 
 
 def dense_text(product: Product) -> str:
@@ -22,13 +33,21 @@ def dense_text(product: Product) -> str:
     return ". ".join(part for part in parts if part)
 
 
-def keyword_text(product: Product) -> str:
-    """What BM25 indexes: every text of the product, translations included."""
-    parts = [product.title, product.brand, *product.category, *_attribute_words(product)]
-    parts.append(product.description)
+def keyword_fields(product: Product) -> tuple[FieldText, ...]:
+    """What the keyword lanes index: every text of the product by field, translations included,
+    and its identifiers."""
+    parts = [
+        FieldText("title", product.title),
+        FieldText("brand", product.brand),
+        FieldText("category", "\n".join(product.category)),
+        FieldText("attributes", "\n".join(_attribute_words(product))),
+        FieldText("description", product.description),
+    ]
     for translation in product.translations.values():
-        parts += [translation.title, translation.description]
-    return "\n".join(part for part in parts if part)
+        parts.append(FieldText("title", translation.title))
+        parts.append(FieldText("description", translation.description))
+    parts.append(FieldText("codes", " ".join(product_codes(product))))
+    return tuple(part for part in parts if part.text)
 
 
 def make_point(product: Product, text: Vectors, images: Vectors, schema: IndexSchema) -> Point:
@@ -37,7 +56,7 @@ def make_point(product: Product, text: Vectors, images: Vectors, schema: IndexSc
         product=product,
         text=np.ascontiguousarray(text, dtype=np.float32),
         images=np.ascontiguousarray(images, dtype=np.float32),
-        bm25=keyword_text(product),
+        bm25=keyword_fields(product),
         fields=field_values(product, schema),
     )
 

@@ -50,18 +50,32 @@ class Encoder(Protocol):
         ...
 
 
+class FieldText(Struct, frozen=True):
+    """What the keyword lanes index of one field of a product.
+
+    ``field`` says what an occurrence counts (:attr:`GenerationSpec.bm25_weights`); "codes" holds
+    identifiers separated by spaces (:func:`engine.codes.product_codes`), which are searched as
+    they are by lanes ``using="codes"`` alone. ``locale`` is the words' language where it is not
+    the generation's.
+    """
+
+    field: str
+    text: str
+    locale: str = ""
+
+
 class Point(Struct, frozen=True):
     """A product as a store keeps it.
 
     ``text`` is the text-dense vector ``[d_text]``; ``images`` holds one row per photo
-    ``[n, d_image]``, n ≥ 0; ``bm25`` is the text that the keyword lane indexes; ``fields``
+    ``[n, d_image]``, n ≥ 0; ``bm25`` are the texts that the keyword lanes index; ``fields``
     are the declared field values (:func:`engine.schema.field_values`).
     """
 
     product: Product
     text: Vectors
     images: Vectors
-    bm25: str
+    bm25: tuple[FieldText, ...]
     fields: Mapping[str, Any]
 
 
@@ -69,15 +83,17 @@ class LaneQuery(Struct, frozen=True):
     """One lane's question to the store.
 
     ``name`` labels the answer; ``vector`` (unit, ``[d]``) searches the named vector
-    ``using`` ("text" or "image"), ``text`` searches the BM25 lane (``using="bm25"``).
+    ``using`` ("text" or "image"), ``text`` searches words (``using="bm25"``, read in the language
+    ``locale``, empty: the generation's) or identifiers (``using="codes"``, separated by spaces).
     Hits scoring below ``min_score`` are left out.
     """
 
     name: str
-    using: Literal["text", "image", "bm25"]
+    using: Literal["text", "image", "bm25", "codes"]
     vector: Vectors | None = None
     text: str = ""
     min_score: float | None = None
+    locale: str = ""
 
 
 class Scored(Struct, frozen=True, array_like=True, gc=False):
@@ -93,7 +109,8 @@ class GenerationSpec(Struct, frozen=True):
     ``text_encoder`` and ``image_encoder`` say whose vectors it stores; a store refuses
     vectors of other dimensions and the engine refuses another fingerprint. ``image_root``
     is the folder that relative photo paths start from. ``bm25_locale`` chooses the
-    keyword lane's stemmer and stop words.
+    keyword lane's stemmer and stop words; ``bm25_weights`` says how many occurrences one counts
+    for, by field (1 where it is not named, as in generations from before fields were weighed).
     """
 
     schema: IndexSchema
@@ -101,6 +118,7 @@ class GenerationSpec(Struct, frozen=True):
     image_encoder: EncoderInfo
     image_root: str = ""
     bm25_locale: str = "en"
+    bm25_weights: dict[str, float] = field(default_factory=dict)
     products: int = 0
     created_at: str = ""
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.assembly import open_encoders, open_stores
+from engine.documents import FIELD_WEIGHTS
 from engine.errors import NotFound
 from engine.journal import JOURNAL_FILE, Journal
 from engine.manager import PluginManager
@@ -136,6 +137,7 @@ class _Build:
             image_encoder=image,
             image_root=catalogue.root,
             bm25_locale=settings.catalogue.locale,
+            bm25_weights=dict(FIELD_WEIGHTS),
             products=len(scan.lines),
             created_at=report.started_at,
         )

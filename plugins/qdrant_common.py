@@ -1,4 +1,4 @@
-"""What the embedded and the server store share: ids, payload layout, filters, BM25.
+"""What the embedded and the server store share: ids, payload layout, filters.
 
 A point is the same in both, so that a server's snapshot can be read by Qdrant Edge:
 
@@ -8,7 +8,8 @@ payload  ``{"id": product id, "product": the whole product, "f": {field: value},
          "b": {field: "true" or "false"}}``, "b" for flags only
 text     dense vector, dot product (cosine, for rows are unit vectors)
 image    multivector, one row per photo, scored by the best one; absent without photos
-bm25     sparse vector made here by Qdrant's BM25 embedder, IDF applied by the store
+bm25     sparse vector of words and identifiers (:mod:`plugins.qdrant_bm25`), IDF applied by
+         the store
 ======== ==========================================================================
 
 Flags are searched as keywords because Qdrant's index of booleans is slow: of 18,000 points,
@@ -19,14 +20,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 import msgspec
 import numpy as np
 from msgspec import Struct
-from qdrant_edge import Bm25, Bm25Config, DisabledStemmer, SparseVector, StopwordsSet
 
 from engine.errors import IndexMismatch, InvalidRequest, StoreError
 from engine.filters import Range, Terms
@@ -48,19 +47,6 @@ have an index, plain HNSW reached recall@10 of 0.90, ACORN 1.00."""
 OVERSAMPLING = 2.0
 """Of int8 candidates that are scored again with the full vectors."""
 
-AVG_LEN = 32.0
-"""BM25's expected document length in words; see ``docs/stores.md`` for the measurement."""
-
-_LANGUAGES: Mapping[str, str] = {
-    "ar": "arabic", "az": "azerbaijani", "bn": "bengali", "ca": "catalan", "da": "danish",
-    "de": "german", "el": "greek", "en": "english", "es": "spanish", "eu": "basque",
-    "fi": "finnish", "fr": "french", "he": "hebrew", "hu": "hungarian", "id": "indonesian",
-    "it": "italian", "ja": "japanese", "kk": "kazakh", "nb": "norwegian", "ne": "nepali",
-    "nl": "dutch", "nn": "norwegian", "no": "norwegian", "pt": "portuguese",
-    "ro": "romanian", "ru": "russian", "sl": "slovene", "sv": "swedish", "tg": "tajik",
-    "tr": "turkish", "zh": "chinese",
-}  # fmt: skip
-_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+")
 _NAME = re.compile(r"[A-Za-z0-9_](?:-?[A-Za-z0-9._])*")
 
 T = TypeVar("T")
@@ -200,53 +186,13 @@ def _clause(condition: Terms | Range) -> Clause:
     return Clause(condition.negate, keywords, ranges)
 
 
-@lru_cache(maxsize=32)
-def bm25(locale: str) -> Bm25:
-    """The embedder for a locale: Latin accents folded; stemmer and stop words where Qdrant
-    has the language, neither where it has not."""
-    language = _LANGUAGES.get(re.split("[-_]", locale)[0].lower())
-    if language:
-        return Bm25(Bm25Config(language=language, avg_len=AVG_LEN, ascii_folding=True))
-    plain = StopwordsSet(languages=set(), custom=set())
-    return Bm25(
-        Bm25Config(avg_len=AVG_LEN, ascii_folding=True, stopwords=plain, stemmer=DisabledStemmer())
-    )
-
-
-def bm25_document(text: str, locale: str) -> SparseVector | None:
-    """The indexed form, or ``None`` for a text without words."""
-    return _nonempty(bm25(locale).embed_document(_UNSPACED.sub(_grams, text)))
-
-
-def bm25_query(text: str, locale: str) -> SparseVector | None:
-    """The query's form, or ``None`` for a text without words."""
-    return _nonempty(bm25(locale).embed_query(_UNSPACED.sub(_bigrams, text)))
-
-
-def _nonempty(vector: SparseVector) -> SparseVector | None:
-    return vector if vector.indices else None
-
-
-def _bigrams(run: re.Match[str]) -> str:
-    """Words of scripts without spaces, as overlapping pairs (Qdrant's multilingual tokenizer
-    drops every number, so it is not used)."""
-    text = run.group()
-    pairs = [text[i : i + 2] for i in range(len(text) - 1)] or [text]
-    return f" {' '.join(pairs)} "
-
-
-def _grams(run: re.Match[str]) -> str:
-    """Pairs and single characters, so that a query of one character finds something."""
-    return f"{_bigrams(run)} {' '.join(run.group())} "
-
-
 def to_point(payload: Any, vectors: Any, spec: GenerationSpec) -> Point:
     """A stored point with its vectors; ``bm25`` is not kept and comes back empty."""
     return Point(
         product=to_product(payload),
         text=to_rows(vectors["text"], spec.text_encoder.dim)[0],
         images=to_rows(vectors.get("image"), spec.image_encoder.dim),
-        bm25="",
+        bm25=(),
         fields=to_fields(payload),
     )
 

@@ -20,10 +20,9 @@ from engine.schema import IndexSchema
 from engine.types import FacetValue, Product, SortBy
 
 from .durable import write_atomically
+from .qdrant_bm25 import document, question
 from .qdrant_common import (
     Clause,
-    bm25_document,
-    bm25_query,
     check_points,
     check_query,
     chunks,
@@ -216,14 +215,14 @@ class EdgeStore:
         vectors: dict[str, Any] = {"text": point.text.tolist()}
         if point.images.size:
             vectors["image"] = point.images.tolist()
-        if sparse := bm25_document(point.bm25, self._spec.bm25_locale):
+        if sparse := document(point.bm25, self._spec):
             vectors["bm25"] = sparse
         return q.Point(point_id(point.product.id), vectors, to_payload(point))
 
     def _query(self, lane: LaneQuery) -> Any:
         """The vendor's query, or ``None`` for a text without words."""
-        if lane.using == "bm25":
-            sparse = bm25_query(lane.text, self._spec.bm25_locale)
+        if lane.using in ("bm25", "codes"):
+            sparse = question(lane, self._spec)
             return sparse and q.Query.Nearest(sparse, using="bm25")
         return q.Query.Nearest(check_query(lane.using, lane.vector, self._spec), using=lane.using)
 

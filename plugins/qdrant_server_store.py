@@ -15,12 +15,11 @@ from engine.protocols import GenerationSpec, LaneQuery, Point, Scored, Vectors
 from engine.schema import FieldKind, IndexSchema
 from engine.types import FacetValue, Product, SortBy
 
+from .qdrant_bm25 import document, question
 from .qdrant_common import (
     HNSW_EF,
     OVERSAMPLING,
     Clause,
-    bm25_document,
-    bm25_query,
     check_points,
     check_query,
     chunks,
@@ -222,15 +221,15 @@ class ServerStore:
         vectors: dict[str, Any] = {"text": point.text.tolist()}
         if point.images.size:
             vectors["image"] = point.images.tolist()
-        if sparse := bm25_document(point.bm25, self._spec.bm25_locale):
+        if sparse := document(point.bm25, self._spec):
             vectors["bm25"] = self._sparse(sparse)
         id = str(point_id(point.product.id))
         return self._m.PointStruct(id=id, vector=vectors, payload=to_payload(point))
 
     def _query(self, lane: LaneQuery) -> Any:
         """The vendor's query vector, or ``None`` for a text without words."""
-        if lane.using == "bm25":
-            sparse = bm25_query(lane.text, self._spec.bm25_locale)
+        if lane.using in ("bm25", "codes"):
+            sparse = question(lane, self._spec)
             return sparse and self._sparse(sparse)
         values = check_query(lane.using, lane.vector, self._spec)
         return [values] if lane.using == "image" else values

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from engine.filters import Condition, Filter, Range, Terms, matches
-from engine.protocols import GenerationSpec, Point, Scored, Vectors
+from engine.protocols import FieldText, GenerationSpec, Point, Scored, Vectors
 from engine.schema import FieldKind, IndexSchema, field_values
 from engine.types import EncoderInfo, FacetValue, Product, Translation
 
@@ -85,7 +85,7 @@ def make_point(
     product: Product, text: Vectors, images: Vectors | None = None, bm25: str | None = None
 ) -> Point:
     rows = images if images is not None else np.zeros((0, IMAGE_DIM), np.float32)
-    words = product.title if bm25 is None else bm25
+    words = (FieldText("title", product.title if bm25 is None else bm25),)
     return Point(product, text, rows, words, field_values(product, SCHEMA))
 
 

@@ -35,8 +35,8 @@ def text_lane(**changes: Any) -> LaneQuery:
     return msgspec.structs.replace(LaneQuery("text", "text", QUERY_TEXT), **changes)
 
 
-def bm25_lane(text: str) -> LaneQuery:
-    return LaneQuery("bm25", "bm25", text=text)
+def bm25_lane(text: str, **changes: Any) -> LaneQuery:
+    return msgspec.structs.replace(LaneQuery("bm25", "bm25", text=text), **changes)
 
 
 def fill(stores: VectorStores, name: str, points: list[Point], locale: str = "en") -> VectorStore:

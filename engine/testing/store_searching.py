@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.filters import Filter, Range, Terms
-from engine.protocols import Point, VectorStore, VectorStores
+from engine.protocols import FieldText, LaneQuery, Point, VectorStore, VectorStores
 from engine.types import Product, SortBy
 
 from .store_data import (
@@ -107,6 +108,58 @@ class StoreSearching(StoreFixtures):
         assert len(store.search_batch([bm25_lane(query)], EVERYTHING, 9)[0]) == 1
         store.close()
 
+    def test_bm25_weighs_fields(self, stores: VectorStores) -> None:
+        spec = msgspec.structs.replace(make_spec(), bm25_weights={"title": 1.0, "description": 0.4})
+        texts = [
+            FieldText("description", "lamp shade"),
+            FieldText("title", "lamp shade"),
+            FieldText("unnamed", "lamp shade"),
+        ]
+        store = stores.create("g", spec)
+        for i, text in enumerate(texts):
+            point = make_point(Product(f"p{i}", "Thing"), QUERY_TEXT)
+            store.upsert([msgspec.structs.replace(point, bm25=(text,))])
+        hits = store.search_batch([bm25_lane("shades")], EVERYTHING, 9)[0]
+        assert [hit.id for hit in hits] == ["p1", "p2", "p0"]
+        assert hits[0].score == hits[1].score > hits[2].score > 0
+        both = msgspec.structs.replace(
+            make_point(Product("p3", "Thing"), QUERY_TEXT), bm25=(texts[0], texts[1])
+        )
+        store.upsert([both])
+        assert store.search_batch([bm25_lane("shades")], EVERYTHING, 1)[0][0].id == "p3"
+        store.close()
+
+    def test_bm25_reads_each_text_in_its_language(self, stores: VectorStores) -> None:
+        store = stores.create("g", make_spec(locale="en"))
+        point = make_point(Product("a", "Red shoes"), QUERY_TEXT)
+        words = (FieldText("title", "Red shoes"), FieldText("title", "zapatillas rojas", "es"))
+        store.upsert([msgspec.structs.replace(point, bm25=words)])
+        lanes = [bm25_lane("zapatilla roja"), bm25_lane("zapatilla roja", locale="es-MX")]
+        english, spanish = store.search_batch([*lanes], EVERYTHING, 9)
+        assert [hit.id for hit in spanish] == ["a"]
+        assert english == []
+        store.close()
+
+    def test_codes_are_found_as_they_are(self, stores: VectorStores) -> None:
+        codes = {"a": "dg31290 1234567", "b": "dg31290", "c": ""}
+        store = stores.create("g", make_spec())
+        for id, text in codes.items():
+            point = make_point(
+                Product(id, "Blue 1234567 lamp"), QUERY_TEXT, bm25="blue lamp 1234567"
+            )
+            words = (*point.bm25, FieldText("codes", text))
+            store.upsert([msgspec.structs.replace(point, bm25=words)])
+
+        def found(text: str) -> list[str]:
+            lane = LaneQuery("codes", "codes", text=text)
+            return [hit.id for hit in store.search_batch([lane], EVERYTHING, 9)[0]]
+
+        assert found("1234567") == ["a"]
+        assert found("1234567 dg31290") == ["a", "b"]
+        assert found("dg3") == found("lamp") == found("") == []
+        assert len(store.search_batch([bm25_lane("1234567")], EVERYTHING, 9)[0]) == 3
+        store.close()
+
     # Filters
 
     @INHERITED
@@ -146,7 +199,7 @@ class StoreSearching(StoreFixtures):
                 Product(f"p{i:05d}", "x"),
                 texts[i],
                 photos[i : i + 1],
-                "",
+                (),
                 {"price": float(i % 40), "brand": f"b{i % 5}", "in_stock": i % 2 == 0},
             )
             for i in range(n)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from engine import FieldKind, IndexSchema, Product, Translation
-from engine.documents import DESCRIPTION_CHARS, dense_text, keyword_text, make_point
+from engine.documents import DESCRIPTION_CHARS, dense_text, keyword_fields, make_point
+from engine.protocols import FieldText
 from engine.schema import CORE_FIELDS, category_prefixes, coerce, field_values
 from engine.types import product_to_dict
 
@@ -128,9 +129,15 @@ def test_addresses_are_not_embedded() -> None:
 
 def test_texts() -> None:
     assert dense_text(PRODUCT) == "Red purse. Lux. Bags Purses. red wine. casual. Soft leather."
-    assert keyword_text(PRODUCT).split("\n") == [
-        *("Red purse", "Lux", "Bags", "Purses", "red wine", "casual"),
-        *("Soft leather.", "Bolso rojo", "Piel suave."),
+    assert [(part.field, part.text) for part in keyword_fields(PRODUCT)] == [
+        ("title", "Red purse"),
+        ("brand", "Lux"),
+        ("category", "Bags\nPurses"),
+        ("attributes", "red wine\ncasual"),
+        ("description", "Soft leather."),
+        ("title", "Bolso rojo"),
+        ("description", "Piel suave."),
+        ("codes", "sku1"),
     ]
 
 
@@ -138,14 +145,14 @@ def test_a_long_description_is_cut_for_the_encoder_only() -> None:
     product = msgspec.structs.replace(PRODUCT, description="x" * 5000)
     assert dense_text(product).endswith("x" * DESCRIPTION_CHARS)
     assert "x" * (DESCRIPTION_CHARS + 1) not in dense_text(product)
-    assert "x" * 5000 in keyword_text(product)
+    assert FieldText("description", "x" * 5000) in keyword_fields(product)
 
 
 def test_make_point() -> None:
     point = make_point(PRODUCT, np.ones(3), np.ones((2, 4)), IndexSchema())
     assert point.text.dtype == point.images.dtype == np.float32
     assert (point.text.shape, point.images.shape) == ((3,), (2, 4))
-    assert point.bm25 == keyword_text(PRODUCT)
+    assert point.bm25 == keyword_fields(PRODUCT)
     assert point.fields == field_values(PRODUCT, IndexSchema())
 
 
