@@ -44,7 +44,14 @@ class SearchBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
-    facets: Annotated[tuple[str, ...], Meta(description="Declared fields to count.")] = ()
+    facets: Annotated[
+        tuple[str, ...],
+        Meta(description='Declared fields to count; "*": those most useful for this result.'),
+    ] = ()
+    group_by: (
+        Annotated[str, Meta(description="A keyword field whose values show once; empty: none.")]
+        | None
+    ) = None
     sort: SortBy | None = None
     ignore: Annotated[
         tuple[str, ...], Meta(description='Readings to take back: "label:value" of a span.')
@@ -75,6 +82,7 @@ class ImageForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     image_weight: ImageWeight = 0.5
     filters: Annotated[str, Meta(description="A JSON object, as in POST /v1/search.")] = ""
     facets: tuple[str, ...] = ()
+    group_by: str = ""
     sort: Annotated[str, Meta(description="A declared field; -field for descending.")] = ""
     ignore: tuple[str, ...] = ()
     limit: int = 20

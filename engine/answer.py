@@ -1,72 +1,29 @@
-"""Stages 6 and 7: facets, field selection, highlights and explanations for one page."""
+"""The last stage: sorting, highlights and explanations for one page."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 
-from .filters import Filter, require_field
 from .fusion import contributions
+from .localize import Audience
 from .protocols import VectorStore
-from .schema import FieldKind, IndexSchema
 from .types import (
     Candidate,
     Explanation,
-    FacetResult,
-    FacetValue,
     Hit,
     Product,
     SearchRequest,
     SortBy,
-    product_to_dict,
 )
 
 HIGHLIGHTED = ("title", "description")
 _WORD = re.compile(r"\w+")
-
-
-def facets_of(
-    names: Sequence[str], ids: Sequence[str], store: VectorStore, schema: IndexSchema, most: int
-) -> dict[str, FacetResult]:
-    """Counts of the result set ``ids``; up to ``most`` values a field, largest first."""
-    kinds = {name: require_field(name, schema, use="facets") for name in names}
-    columns = store.columns(ids, list(kinds)) if kinds else {}
-    return {name: _facet(kind, columns[name], most) for name, kind in kinds.items()}
-
-
-def browse_facets(
-    names: Sequence[str], filter: Filter, store: VectorStore, schema: IndexSchema, most: int
-) -> dict[str, FacetResult]:
-    """Counts over every product under ``filter``, however many."""
-    found: dict[str, FacetResult] = {}
-    for name in names:
-        if require_field(name, schema, use="facets") is FieldKind.NUMBER:
-            column = store.columns(store.scroll(filter, store.count(filter)), [name])[name]
-            found[name] = _facet(FieldKind.NUMBER, column, most)
-        else:
-            found[name] = FacetResult(tuple(store.facet(name, filter, most)))
-    return found
-
-
-def _facet(kind: FieldKind, column: Sequence[Any], most: int) -> FacetResult:
-    if kind is FieldKind.NUMBER:
-        numbers = [value for value in column if value is not None]
-        return FacetResult(min=min(numbers), max=max(numbers)) if numbers else FacetResult()
-    # Whole values first, for Counter is quick and few of them are distinct.
-    whole = Counter(tuple(value) if isinstance(value, list) else (value,) for value in column)
-    counts: Counter[str | bool] = Counter()
-    for values, count in whole.items():
-        for value in dict.fromkeys(values):
-            if value is not None:
-                counts[value] += count
-    best = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))[:most]
-    return FacetResult(tuple(FacetValue(value, count) for value, count in best))
 
 
 def sort_ids(ids: Sequence[str], sort: SortBy, store: VectorStore) -> list[str]:
@@ -106,31 +63,27 @@ def make_hits(
     text: str,
     store: VectorStore,
     explainer: Explainer,
+    audience: Audience | None = None,
 ) -> tuple[Hit, ...]:
-    """The page's hits with the product fields, highlights and explanations asked for."""
+    """The page's hits as ``audience`` sees them (everybody), with the product fields, highlights
+    and explanations asked for."""
+    audience = audience or Audience(store.spec.schema)
     products = store.get([candidate.id for candidate in page])
     words = frozenset(_stems(text)) if request.highlight else frozenset()
-    return tuple(
-        Hit(
+    hits: list[Hit] = []
+    for candidate, product in zip(page, products, strict=True):
+        if product is None:  # deleted between retrieval and here
+            continue
+        shown, notes = audience.shown(product)
+        hit = Hit(
             id=candidate.id,
             score=candidate.score,
-            product=select_fields(product, request.fields),
-            highlights=_highlights(product, words) if request.highlight else None,
+            product=audience.selected(shown, notes, request.fields),
+            highlights=_highlights(shown, words) if request.highlight else None,
             explain=explainer(candidate) if request.explain else None,
         )
-        for candidate, product in zip(page, products, strict=True)
-        # A product deleted between retrieval and here is simply gone.
-        if product is not None
-    )
-
-
-def select_fields(product: Product, fields: tuple[str, ...] | None) -> dict[str, Any]:
-    """The product as JSON-ready builtins, reduced to ``fields`` (attributes by name too)."""
-    whole = product_to_dict(product)
-    if fields is None:
-        return whole
-    attributes = whole["attributes"]
-    return {name: whole.get(name, attributes.get(name)) for name in ("id", *fields)}
+        hits.append(hit)
+    return tuple(hits)
 
 
 def _highlights(product: Product, words: frozenset[str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,10 +19,14 @@ from .lanes import LANE_WEIGHTS
 from .live import Pipeline
 from .manager import PROFILE_KINDS, PluginManager
 from .offers import MEMORY_MB, START_S
+from .recommenders import Recommender
 from .settings import LimitSettings, ProfileSettings, Settings
 from .tally import Figures
 
 log = logging.getLogger(__name__)
+
+RECOMMENDERS = "recommenders"
+RUNNING_KINDS = (*PROFILE_KINDS, RECOMMENDERS)
 
 
 class ComponentStatus(Struct, frozen=True):
@@ -76,11 +80,12 @@ class _Missing:
     def rank(self, *given: object) -> Any:
         raise AssertionError("the breaker is open for good")
 
-    arrange = process = rank
+    arrange = process = recommend = rank
 
 
 class Components:
-    """All components of a shop's profiles, each built once, and the pipelines made of them.
+    """All components of a shop's profiles and its recommenders, each built once, and the
+    pipelines made of them.
 
     What cannot be built is left out, and every search says so, unless ``plugins.strict`` is set.
 
@@ -100,6 +105,8 @@ class Components:
         self._found: dict[tuple[str, str], _Component] = {}
         self.pipelines: dict[str, Pipeline] = {}
         """By profile. An entry is replaced whole when a component is switched on or off."""
+        self.recommenders: Sequence[tuple[Guard, Recommender]] = ()
+        """Those of the settings that are switched on, in their order; replaced whole, too."""
         _check_weights(settings)
         _check_limits(settings)
         _check_names(settings, manager)
@@ -114,8 +121,8 @@ class Components:
         self._line_up()
 
     def statuses(self) -> list[ComponentStatus]:
-        """In the order they run: query processors, rankers, arrangers."""
-        found = sorted(self._found.values(), key=lambda c: PROFILE_KINDS.index(c.kind))
+        """In the order they run: query processors, rankers, arrangers; then the recommenders."""
+        found = sorted(self._found.values(), key=lambda c: RUNNING_KINDS.index(c.kind))
         return [component.status() for component in found]
 
     def problems(self) -> list[str]:
@@ -162,17 +169,15 @@ class Components:
     def _line_up(self) -> None:
         for profile, settings in self._settings.profiles.items():
             self.pipelines[profile] = self._pipeline(settings)
+        self.recommenders = self._chosen(RECOMMENDERS, self._settings.recommendations.recommenders)
 
     def _pipeline(self, profile: ProfileSettings) -> Pipeline:
-        chosen = {
-            kind: [
-                (component.guard, component.part)
-                for name in getattr(profile, kind)
-                if (component := self._found[kind, name]).enabled
-            ]
-            for kind in PROFILE_KINDS
-        }
-        return Pipeline(**chosen, weights=profile.weights)
+        chosen = {kind: self._chosen(kind, getattr(profile, kind)) for kind in PROFILE_KINDS}
+        return Pipeline(**chosen, weights=profile.weights, group_by=profile.group_by)
+
+    def _chosen(self, kind: str, names: Iterable[str]) -> list[tuple[Guard, Any]]:
+        found = (self._found[kind, name] for name in names)
+        return [(component.guard, component.part) for component in found if component.enabled]
 
     def _open(self, kind: str, name: str) -> _Component:
         plugins = self._settings.plugins
@@ -246,13 +251,15 @@ def shop_options(
 
 
 def _named(settings: Settings) -> dict[tuple[str, str], None]:
-    """Kind and name of every component that a profile names, in order, once."""
-    return {
+    """Kind and name of every component that a profile names and of the recommenders, in order,
+    once."""
+    named: dict[tuple[str, str], None] = {
         (kind, name): None
         for profile in settings.profiles.values()
         for kind in PROFILE_KINDS
         for name in getattr(profile, kind)
     }
+    return named | {(RECOMMENDERS, name): None for name in settings.recommendations.recommenders}
 
 
 def _check_weights(settings: Settings) -> None:
@@ -273,6 +280,12 @@ def _check_limits(settings: Settings) -> None:
             raise InvalidSettings(
                 f"{field}: threads share the server's memory; set "
                 'isolation = "process" beside it, or leave it out',
+                field=field,
+            )
+        if limits.isolation == "process" and name in settings.recommendations.recommenders:
+            field = f"plugins.limits.{name}.isolation"
+            raise InvalidSettings(
+                f"{field}: recommenders ask the store, which a process of their own cannot",
                 field=field,
             )
 

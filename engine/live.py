@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from .behaviour import Behaviour
 from .guard import Guard
+from .localize import Localization
 from .protocols import Encoder, QueryProcessor, VectorStore
 from .vocabulary import ShopViews
 from .window import Arranger, Ranker
@@ -19,13 +20,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One profile: its plugins in the order they run, each with its guard, and the lane
-    weights that overrule the defaults."""
+    """One profile: its plugins in the order they run, each with its guard, the lane weights that
+    overrule the defaults, and the field by which results are grouped ("": none)."""
 
     query_processors: Sequence[tuple[Guard, QueryProcessor]]
     rankers: Sequence[tuple[Guard, Ranker]]
     arrangers: Sequence[tuple[Guard, Arranger]]
     weights: Mapping[str, float] = field(default_factory=dict)
+    group_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Live:
     pipelines: Mapping[str, Pipeline]
     shop: ShopViews
     behaviour: Behaviour | None = None
+    localization: Localization = Localization()
 
 
 @dataclass(slots=True)

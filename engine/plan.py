@@ -23,7 +23,9 @@ class Span(Struct, frozen=True, omit_defaults=True):
     Where it names something of this shop, ``field`` and ``values`` say what: "navy" may be
     the values "Navy Blue" and "Navy" of the field "color". ``effect`` is what the search does
     about it: ``boost`` lifts products that have one of the values, ``filter`` and ``exclude``
-    stand in ``plan.filters``, ``note`` does nothing. These three are for a ranker to read.
+    stand in ``plan.filters``, ``avoid`` sinks products whose title has the words ``values``,
+    ``note`` does nothing. These are for a ranker to read. ``near`` are values akin to what was
+    named and how near they are, 0 to 1: maroon for "red".
     ``label`` is what kind of words they are, whatever the shop calls its field ("creator" for a
     brand); docs/understanding.md lists the labels.
     """
@@ -35,7 +37,8 @@ class Span(Struct, frozen=True, omit_defaults=True):
     confidence: float = 1.0
     field: str = ""
     values: tuple[str, ...] = ()
-    effect: Literal["note", "boost", "filter", "exclude"] = "note"
+    effect: Literal["note", "boost", "filter", "exclude", "avoid"] = "note"
+    near: dict[str, float] = {}
 
     @property
     def key(self) -> str:
@@ -92,7 +95,10 @@ class QueryPlan(Struct, frozen=True):
 
     ``text`` is what the lanes will search; ``original`` is what was typed; ``read`` is the text
     that ``spans`` refer to. ``filters`` use the request's syntax and are added to the request's
-    own, which are ``selected``. ``categories`` are the likely ones, with their probability. Each
+    own, which are ``selected``; the surest come first, for where nothing is found the engine takes
+    them off from the last (:mod:`engine.relaxation`), and those taken off are ``relaxed``.
+    ``categories`` are the likely ones, with their probability. ``pictured``: the words stand beside
+    a photo or products to be like, and say how what is wanted differs. Each
     of ``translations`` (locale → text) searches in text lanes of its own beside the original.
     ``ignored`` are readings that the shopper took back (:attr:`Span.key`): a processor leaves them
     out. ``rules`` hide, lift and place products; the strongest comes first. ``at`` is the time
@@ -114,6 +120,8 @@ class QueryPlan(Struct, frozen=True):
     selected: dict[str, Any] = field(default_factory=dict)
     rules: tuple[AppliedRule, ...] = ()
     at: datetime | None = None
+    relaxed: dict[str, Any] = field(default_factory=dict)
+    pictured: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 from . import answer
 from .errors import InvalidRequest
-from .filters import Filter, conditions_of, parse_filters, require_field
+from .facets import browse_facets, counts_without, facets_of
+from .filters import Filter, Terms
 from .fusion import Ranking, candidates, fuse
+from .grouping import Groups
+from .inquiry import Inquiry, begin
 from .lanes import Lanes, plan_lanes
 from .live import Live
-from .pins import explain_pins, lay_out, settle
+from .pins import explain_pins, lay_out
 from .plan import QueryPlan
 from .protocols import Scored
 from .ranking import explain, rank
-from .schema import IndexSchema
+from .relaxation import lacks_kind
 from .settings import SearchSettings
 from .types import (
     Candidate,
@@ -29,42 +30,9 @@ from .types import (
     SearchRequest,
     SearchResponse,
 )
-from .understanding import plan_of, understand
 
-
-@dataclass(slots=True)
-class _Stopwatch:
-    """Wall milliseconds per stage, in order."""
-
-    started: float = field(default_factory=time.perf_counter)
-    timings: dict[str, float] = field(default_factory=dict)
-    _last: float = field(default_factory=time.perf_counter)
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.timings[stage] = (now - self._last) * 1000
-        self._last = now
-
-    def total(self) -> float:
-        return (time.perf_counter() - self.started) * 1000
-
-
-@dataclass(slots=True)
-class _Search:
-    """What one search has come to know, for its stages."""
-
-    request: SearchRequest
-    live: Live
-    settings: SearchSettings
-    plan: QueryPlan
-    filter: Filter
-    watch: _Stopwatch
-    degraded: list[Degraded]
-    pins: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def schema(self) -> IndexSchema:
-        return self.live.store.spec.schema
+Found = Mapping[str, list[Scored]]
+"""What each lane found."""
 
 
 def run_search(request: SearchRequest, live: Live, settings: SearchSettings) -> SearchResponse:
@@ -74,7 +42,7 @@ def run_search(request: SearchRequest, live: Live, settings: SearchSettings) -> 
         InvalidFilter: a filter, facet or sort on an undeclared field.
         NotFound: a ``like`` id that is not in the index.
     """
-    search = _begin(request, live, settings)
+    search = begin(request, live, settings)
     query = request.query
     if query is None or not (search.plan.text or query.image is not None or query.like):
         if query is not None and not search.plan.filters:
@@ -87,47 +55,79 @@ def plan_search(
     request: SearchRequest, live: Live, settings: SearchSettings, at: datetime | None = None
 ) -> tuple[QueryPlan, list[Degraded]]:
     """What a search would be planned to do, at another time too, and which processors failed."""
-    search = _begin(request, live, settings, at)
+    search = begin(request, live, settings, at)
     return search.plan, search.degraded
 
 
-def _begin(
-    request: SearchRequest, live: Live, settings: SearchSettings, at: datetime | None = None
-) -> _Search:
-    watch = _Stopwatch()
-    schema = live.store.spec.schema
-    own = _checked_filter(request, schema)
-    processors = live.pipelines[request.profile].query_processors
-    plan, degraded = understand(plan_of(request, at), processors, live.shop.current)
-    filter = _whole_filter(own, request, plan, schema)
-    search = _Search(request, live, settings, plan, filter, watch, degraded)
-    search.plan = settle(plan, filter, live.store, request.sort)
-    search.pins = search.plan.pins
-    watch.lap("understand")
-    return search
+def admitted_filter(
+    request: SearchRequest,
+    live: Live,
+    settings: SearchSettings,
+    *,
+    in_stock: bool,
+    without: Sequence[str],
+) -> tuple[Filter, list[Degraded]]:
+    """What a browse would be among, business rules and all, less ``without`` and, unless the
+    request asks about stock itself, what is sold out; and which processors failed."""
+    search = begin(request, live, settings)
+    found = search.filter
+    conditions = found.conditions
+    if in_stock and "in_stock" not in request.filters:
+        conditions += (Terms(search.audience.place.field("in_stock"), (True,)),)
+    whole = Filter(conditions, (*found.exclude_ids, *without), found.exclude)
+    return whole, search.degraded
 
 
-def _ranked(search: _Search, query: Query) -> SearchResponse:
+def _ranked(search: Inquiry, query: Query) -> SearchResponse:
     live, settings, watch = search.live, search.settings, search.watch
     lanes = plan_lanes(query, search.plan, live, live.pipelines[search.request.profile].weights)
     watch.lap("encode")
-    hits = live.store.search_batch(lanes.queries, search.filter, settings.depth)
-    found = {lane.name: rows for lane, rows in zip(lanes.queries, hits, strict=True)}
+    found = _retrieve(search, lanes, search.filter)
+    if search.plan.filters:
+        found = _recovered(search, lanes, found)
     watch.lap("retrieve")
     ranking = fuse(found, lanes.weights, settings.rrf_k)
     watch.lap("fuse")
-    page = _page(search, ranking, found)
-    watch.lap("rank")
     ids = [id for _, id in ranking]
     if search.pins:
         ids = list(dict.fromkeys([*ids, *search.pins]))
-    facets = answer.facets_of(
-        search.request.facets, ids, live.store, search.schema, settings.facet_values
-    )
-    return _respond(search, page, facets, len(ids), lanes)
+    if search.group_by:
+        search.groups = Groups(ids, search.group_by, search.store)
+    page = _page(search, ranking, found)
+    watch.lap("rank")
+
+    def again(filter: Filter) -> list[str]:
+        return _ids(_retrieve(search, lanes, filter))
+
+    facets = facets_of(search.facet_question(), ids, search.store, again)
+    return _respond(search, page, facets, len(search.groups or ids), lanes)
 
 
-def _page(search: _Search, ranking: Ranking, found: Mapping[str, list[Scored]]) -> list[Candidate]:
+def _retrieve(search: Inquiry, lanes: Lanes, filter: Filter) -> Found:
+    hits = search.store.search_batch(lanes.queries, filter, search.settings.depth)
+    return {lane.name: rows for lane, rows in zip(lanes.queries, hits, strict=True)}
+
+
+def _ids(found: Found) -> list[str]:
+    return list(dict.fromkeys(hit.id for hits in found.values() for hit in hits))
+
+
+def _recovered(search: Inquiry, lanes: Lanes, found: Found) -> Found:
+    """What is found with fewer of the filters that were understood, where nothing is with all of
+    them; ``found`` itself where there is something, or never anything."""
+    ids = _ids(found)
+    if ids and not lacks_kind(search.plan, ids, search.store):
+        return found
+    for plan, filter in search.relaxed(empty=not ids):
+        more = _retrieve(search, lanes, filter)
+        more_ids = _ids(more)
+        if more_ids and (not ids or not lacks_kind(plan, more_ids, search.store)):
+            search.settle(plan, filter)
+            return more
+    return found
+
+
+def _page(search: Inquiry, ranking: Ranking, found: Found) -> list[Candidate]:
     """The candidates of the page asked for.
 
     Rankers always see the same window, whatever the page; what lies below it keeps its fused
@@ -137,13 +137,22 @@ def _page(search: _Search, ranking: Ranking, found: Mapping[str, list[Scored]]) 
     start, end = request.offset, request.offset + request.limit
     if request.sort is not None:
         scores = {id: score for score, id in ranking}
-        ids = answer.sort_ids(list(scores), request.sort, store)[start:end]
-        return candidates([(scores[id], id) for id in ids], found)
+        ids = answer.sort_ids(list(scores), request.sort, store)
+        if search.groups is not None:
+            ids = search.groups.leading(ids)
+        return candidates([(scores[id], id) for id in ids[start:end]], found)
     pipeline = search.live.pipelines[request.profile]
     size = request.rerank_window or search.settings.rerank_window
     window = candidates(ranking[:size], found)
-    ranked = rank(window, pipeline, search.plan, request, store, search.live.behaviour)
+    place = search.audience.place
+    ranked = rank(window, pipeline, search.plan, request, store, search.live.behaviour, place)
     order, tail = ranked.window, ranking[size:]
+    if search.groups is not None:
+        pins = {id: pins[id] for id in search.groups.leading(pins)}
+        lead = search.groups.leading([*pins, *(c.id for c in order), *(id for _, id in tail)])
+        leaders = frozenset(lead)
+        order = [c for c in order if c.id in leaders]
+        tail = [(score, id) for score, id in tail if id in leaders]
     pinned: dict[str, Candidate] = {}
     if pins:
         pinned = {id: Candidate(id, {}, 0.0) for id in pins}
@@ -165,42 +174,32 @@ def _page(search: _Search, ranking: Ranking, found: Mapping[str, list[Scored]]) 
     return page
 
 
-def _checked_filter(request: SearchRequest, schema: IndexSchema) -> Filter:
-    """The request's own filter; what is not declared is refused before anything is spent."""
-    filter = parse_filters(request.filters, schema)
-    for name in request.facets:
-        require_field(name, schema, use="facets")
-    if request.sort is not None:
-        require_field(request.sort.field, schema, use="sort")
-    return filter
-
-
-def _whole_filter(
-    own: Filter, request: SearchRequest, plan: QueryPlan, schema: IndexSchema
-) -> Filter:
-    """The plan's filters and the request's; for the same field the request's win. What is hidden
-    stays hidden whatever is asked for."""
-    rest = {name: spec for name, spec in plan.filters.items() if name not in request.filters}
-    hidden = list(plan.hidden())
-    like = request.query.like if request.query else ()
-    return Filter(
-        parse_filters(rest, schema).conditions + own.conditions,
-        exclude_ids=like + tuple(id for selection in hidden for id in selection.ids),
-        exclude=tuple(conditions_of(s.filters) for s in hidden if s.filters),
-    )
-
-
-def _browse(search: _Search) -> SearchResponse:
+def _browse(search: Inquiry) -> SearchResponse:
     """No words, or none but such as are filters ("under 50"): everything under the filters, by
     ``sort`` or by id."""
-    request, filter, pins = search.request, search.filter, search.pins
-    store, most = search.live.store, search.settings.facet_values
+    if search.plan.filters and not search.store.count(search.filter):
+        for plan, filter in search.relaxed(empty=True):
+            if search.store.count(filter):
+                search.settle(plan, filter)
+                break
+    request, pins, store = search.request, search.pins, search.store
     start, end = request.offset, request.offset + request.limit
-    total = store.count(filter)
+    total = store.count(search.filter)
+    if search.group_by:
+        ids = store.scroll(search.filter, total, 0, request.sort)
+        search.groups = Groups(ids, search.group_by, store)
+        pins = {id: pins[id] for id in search.groups.leading(pins)}
+        others = [id for id in search.groups.leading([*pins, *ids]) if id not in pins]
+        total = len(search.groups)
     layout = lay_out(pins, total - len(pins))
     first, last = layout.own(start, end)
-    others = msgspec.structs.replace(filter, exclude_ids=(*filter.exclude_ids, *pins))
-    ids = store.scroll(others, last - first, first, request.sort)
+    if search.group_by:
+        ids = others[first:last]
+    else:
+        rest = msgspec.structs.replace(
+            search.filter, exclude_ids=(*search.filter.exclude_ids, *pins)
+        )
+        ids = store.scroll(rest, last - first, first, request.sort)
     page = layout.page(
         start,
         end,
@@ -210,12 +209,12 @@ def _browse(search: _Search) -> SearchResponse:
     if request.explain:
         explain_pins(page, search.plan, layout, None)
     search.watch.lap("retrieve")
-    facets = answer.browse_facets(request.facets, filter, store, search.schema, most)
+    facets = browse_facets(search.facet_question(), store)
     return _respond(search, page, facets, total, Lanes((), {}))
 
 
 def _respond(
-    search: _Search,
+    search: Inquiry,
     page: list[Candidate],
     facets: dict[str, FacetResult],
     total: int,
@@ -223,15 +222,29 @@ def _respond(
 ) -> SearchResponse:
     request, plan, live, watch = search.request, search.plan, search.live, search.watch
     explainer = answer.Explainer(lanes.weights, search.settings.rrf_k)
-    hits = answer.make_hits(page, request, plan.text, live.store, explainer)
+    words = " ".join((plan.text, *plan.translations.values()))
+    audience = search.audience
+    hits = answer.make_hits(page, request, words, live.store, explainer, audience)
+    if search.groups is not None:
+        folded = ((hit, search.groups.variants(hit.id)) for hit in hits)
+        hits = tuple(msgspec.structs.replace(hit, variants=v) if v else hit for hit, v in folded)
+    without: Mapping[str, int] = {}
+    if not total and request.filters:
+        place = search.audience.place
+        chosen = place.filter(search.own).fields
+        counts = counts_without(search.filter, chosen, search.store)
+        names = {place.field(name): name for name in request.filters}
+        without = {names.get(name, name): count for name, count in counts.items()}
     watch.lap("respond")
     return SearchResponse(
         hits=hits,
-        facets=facets,
+        facets=audience.facets(facets),
         total=total,
         took_ms=watch.total(),
         timings=watch.timings,
         plan=plan.public(),
         degraded=tuple(search.degraded),
+        warnings=audience.warnings([hit.product for hit in hits]),
         generation=live.generation,
+        without=dict(without),
     )

@@ -93,13 +93,15 @@ class SearchSettings(_Table, frozen=True):
 
 
 class ProfileSettings(_Table, frozen=True):
-    """A named pipeline: component names in the order they run, and lane weights (a lane not
-    named keeps its default; 0 switches it off)."""
+    """A named pipeline: component names in the order they run, lane weights (a lane not named
+    keeps its default; 0 switches it off), and ``group_by``, a keyword field whose values show once
+    each in a result, as "group_id" does for variants ("": none)."""
 
     query_processors: tuple[str, ...] = ("normalize", "understand", "rules")
     rankers: tuple[str, ...] = ("understood", "availability", "rules")
     arrangers: tuple[str, ...] = ()
     weights: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
+    group_by: str = ""
 
 
 class LimitSettings(_Table, frozen=True):
@@ -165,6 +167,58 @@ class EventSettings(_Table, frozen=True):
     anonymity: Annotated[int, Meta(ge=2)] = 10
 
 
+class LocalizationSettings(_Table, frozen=True):
+    """Shoppers elsewhere (``docs/localization.md``). ``labels`` are files with names of fields and
+    values by language, the first one that has a name counts; ``markets`` says in which currency
+    shoppers of a market pay; ``rates`` are units of each currency that are worth the same, taken
+    into the index when it is built."""
+
+    labels: tuple[str, ...] = ()
+    markets: dict[str, Annotated[str, Meta(pattern="^[A-Z]{3}$")]] = field(default_factory=dict)
+    rates: dict[Annotated[str, Meta(pattern="^[A-Z]{3}$")], Annotated[float, Meta(gt=0)]] = field(
+        default_factory=dict
+    )
+
+
+RECOMMENDER_WEIGHTS: Mapping[str, float] = {
+    "bought_together": 1.0,
+    "viewed_together": 1.0,
+    "collaborative": 1.0,
+    "content": 0.5,
+    "trending": 0.2,
+    "popularity": 0.1,
+    "newest": 0.02,
+}
+"""Defaults in the mix. Evidence of shoppers first, then content, then what many like."""
+
+
+class RecommendationSettings(_Table, frozen=True):
+    """``recommenders`` are asked, ``weights`` say what each weighs in the mix (one that is not
+    named keeps its default, 1 where it has none; 0 leaves it out): with about half of another's it
+    is the other's fallback (:mod:`engine.mixing`). Each gives ``depth`` products. ``in_stock``
+    leaves out what is sold out, ``bought_again`` recommends what the shopper bought before, as for
+    groceries.
+    """
+
+    recommenders: tuple[str, ...] = (
+        "bought_together",
+        "viewed_together",
+        "collaborative",
+        "content",
+        "trending",
+        "popularity",
+        "newest",
+    )
+    weights: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
+    depth: Annotated[int, Meta(ge=1, le=MAX_WINDOW)] = 50
+    in_stock: bool = True
+    bought_again: bool = False
+
+    def weight(self, recommender: str) -> float:
+        """What a recommender weighs in the mix."""
+        return self.weights.get(recommender, RECOMMENDER_WEIGHTS.get(recommender, 1.0))
+
+
 class ServerSettings(_Table, frozen=True):
     """The HTTP server. ``workers`` is the size of the search thread pool."""
 
@@ -192,6 +246,8 @@ class Settings(_Table, frozen=True):
     )
     plugins: PluginSettings = PluginSettings()
     events: EventSettings = EventSettings()
+    recommendations: RecommendationSettings = RecommendationSettings()
+    localization: LocalizationSettings = LocalizationSettings()
     server: ServerSettings = ServerSettings()
     root: str = "."
 

@@ -21,6 +21,9 @@ AttributeValue = str | float | bool | list[str]
 ProductId = Annotated[str, Meta(min_length=1, max_length=256)]
 Locale = Annotated[str, Meta(min_length=2, max_length=35)]
 ImageWeight = Annotated[float, Meta(ge=0.0, le=1.0)]
+Amount = Annotated[float, Meta(ge=0)]
+Market = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^/]+$")]
+PriceKey = Annotated[str, Meta(max_length=68, pattern="^([^/]+/)?[A-Z]{3}$")]
 
 MAX_WINDOW = 1000
 """The bound on ``offset + limit``, and on how deep a lane can be read."""
@@ -28,17 +31,20 @@ MAX_QUERY_CHARS = 2000
 
 
 class Translation(Struct, frozen=True, omit_defaults=True):
-    """A product's texts in one more locale."""
+    """A product's texts in one more locale; ``machine`` names those that a translator wrote."""
 
     title: str = ""
     description: str = ""
+    machine: tuple[Literal["title", "description"], ...] = ()
 
 
 class Product(Struct, frozen=True, omit_defaults=True):
     """One sellable thing, validated.
 
     ``category`` is the path from the root; ``price`` is in ``currency`` (ISO 4217, empty
-    when the catalogue names none); ``images`` are paths relative to the catalogue's folder
+    when the catalogue names none); ``prices`` are those in other currencies and for single markets
+    ("GBP", "at/EUR": :mod:`engine.prices`), ``stock`` says in which markets it can be had where
+    that is not ``in_stock``; ``images`` are paths relative to the catalogue's folder
     or, where URL fetching is on, URLs; ``group_id`` joins the variants of one family;
     ``updated_at`` is ISO 8601, indexed as seconds since the epoch. Unknown catalogue columns land
     in ``attributes``.
@@ -49,7 +55,7 @@ class Product(Struct, frozen=True, omit_defaults=True):
     description: Annotated[str, Meta(max_length=200_000)] = ""
     category: tuple[str, ...] = ()
     brand: str = ""
-    price: Annotated[float, Meta(ge=0)] | None = None
+    price: Amount | None = None
     currency: str = ""
     attributes: dict[str, AttributeValue] = field(default_factory=dict)
     images: tuple[str, ...] = ()
@@ -58,6 +64,8 @@ class Product(Struct, frozen=True, omit_defaults=True):
     group_id: str = ""
     in_stock: bool = True
     updated_at: str = ""
+    prices: dict[PriceKey, Amount] = field(default_factory=dict)
+    stock: dict[Market, bool] = field(default_factory=dict)
 
 
 class Query(Struct, frozen=True):
@@ -87,7 +95,10 @@ class SearchRequest(Struct, frozen=True):
     ``{"gte", "gt", "lte", "lt"}`` or ``{"not": value or list}``. ``ignore`` takes back readings
     of the words (:attr:`engine.plan.Span.key`, "color:navy"). ``fields`` selects product
     fields in the answer (``None``: all). ``rerank_window`` is how many fused candidates the
-    rankers see, whatever ``limit`` and ``offset`` are, so that pages are stable.
+    rankers see, whatever ``limit`` and ``offset`` are, so that pages are stable. ``facets`` are
+    declared fields, or "*" for those that are most useful here. ``group_by`` is a keyword field
+    whose values show once each, by the best product that has it ("": none; ``None``: as the
+    profile says).
     """
 
     query: Query | None = None
@@ -107,6 +118,7 @@ class SearchRequest(Struct, frozen=True):
     explain: bool = False
     rerank_window: int | None = None
     ignore: tuple[str, ...] = ()
+    group_by: str | None = None
 
 
 class LaneHit(Struct, frozen=True, gc=False):
@@ -172,6 +184,14 @@ class Explanation(Struct, frozen=True):
     reasons: dict[str, Reasons] = field(default_factory=dict)
 
 
+class Variants(Struct, frozen=True):
+    """What a hit stands for where results are grouped: how many other products of its family are
+    in the result, and the ids of the first of them."""
+
+    count: int
+    ids: tuple[str, ...]
+
+
 class Hit(Struct, frozen=True, omit_defaults=True):
     """One result. ``product`` holds the selected fields; ``highlights`` maps a text field to
     HTML-escaped text with the matching words in ``<mark>``."""
@@ -181,21 +201,25 @@ class Hit(Struct, frozen=True, omit_defaults=True):
     product: dict[str, Any]
     highlights: dict[str, str] | None = None
     explain: Explanation | None = None
+    variants: Variants | None = None
 
 
-class FacetValue(Struct, frozen=True):
-    """How many results carry this value."""
+class FacetValue(Struct, frozen=True, omit_defaults=True):
+    """How many results carry this value; ``label`` is its name in the shopper's language."""
 
     value: str | bool
     count: int
+    label: str = ""
 
 
 class FacetResult(Struct, frozen=True, omit_defaults=True):
-    """Value counts of a keyword or boolean field, or the range of a number field."""
+    """Value counts of a keyword or boolean field, or the range of a number field; ``label`` is
+    the field's name in the shopper's language."""
 
     values: tuple[FacetValue, ...] = ()
     min: float | None = None
     max: float | None = None
+    label: str = ""
 
 
 class Degraded(Struct, frozen=True):
@@ -207,8 +231,9 @@ class Degraded(Struct, frozen=True):
 
 class SearchResponse(Struct, frozen=True):
     """The answer. ``total`` counts the result set: the union of the lanes down to
-    ``search.depth`` after their cut-offs (browsing: every match). ``timings`` are
-    milliseconds per stage and sum to about ``took_ms``."""
+    ``search.depth`` after their cut-offs (browsing: every match), or its families where it is
+    grouped. ``timings`` are milliseconds per stage and sum to about ``took_ms``. ``without`` is
+    for an empty result: filtered field → how many products there are without its filter."""
 
     hits: tuple[Hit, ...]
     facets: dict[str, FacetResult]
@@ -219,6 +244,7 @@ class SearchResponse(Struct, frozen=True):
     degraded: tuple[Degraded, ...] = ()
     warnings: tuple[str, ...] = ()
     generation: str = ""
+    without: dict[str, int] = field(default_factory=dict)
 
 
 class EncoderInfo(Struct, frozen=True):

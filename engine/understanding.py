@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 WARM_UP_S = 5.0
 
 
-_ASKED = ("original", "ignored", "market", "selected", "at")
+_ASKED = ("original", "ignored", "market", "selected", "at", "pictured")
 """What a plan says of the request, which no processor changes."""
 
 
@@ -39,6 +39,7 @@ def plan_of(request: SearchRequest, at: datetime | None = None) -> QueryPlan:
         ignored=tuple(key.casefold() for key in request.ignore),
         market=request.market,
         selected=dict(request.filters),
+        pictured=bool(request.query and (request.query.image is not None or request.query.like)),
         at=at,
     )
 

@@ -32,7 +32,7 @@ TAGS = ["search"]
 MAX_PARTS = 100
 GET_PARAMETERS = frozenset(
     {"q", "like", "limit", "offset", "facets", "sort", "ignore", "fields", "locale", "profile"}
-    | {"market", "currency", "user_id", "session_id", "highlight", "explain", PARAMETER}
+    | {"market", "currency", "user_id", "session_id", "highlight", "explain", "group_by", PARAMETER}
 )
 
 
@@ -90,6 +90,7 @@ async def search_link(
     q: Annotated[str | None, QueryParameter(description="The words.")] = None,
     like: Annotated[list[str] | None, QueryParameter(description="Product ids.")] = None,
     facets: Annotated[list[str] | None, QueryParameter(description="Comma-separated.")] = None,
+    group_by: FromQuery[str | None] = None,
     sort: Annotated[str, QueryParameter(description="A field; -field descends.")] = "",
     ignore: Annotated[list[str] | None, QueryParameter(description="Readings, repeated.")] = None,
     fields: Annotated[list[str] | None, QueryParameter(description="Comma-separated.")] = None,
@@ -114,6 +115,7 @@ async def search_link(
         like=tuple(like or ()),
         filters=filters,
         facets=split_list(facets or ()),
+        group_by=group_by,
         sort=parse_sort(sort),
         ignore=tuple(ignore or ()),
         fields=split_list(fields or ()) or None,
