@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 from .behaviour import Behaviour, Lease
@@ -9,6 +10,8 @@ from .encoders import BatchingEncoder, CachingEncoder
 from .errors import InvalidModel
 from .events import EventStore
 from .guard import DaemonPool, Guard
+from .labels import load_labels
+from .localize import Localization
 from .manager import PluginManager
 from .protocols import Encoder, VectorStores
 from .settings import ComponentSettings, Settings
@@ -24,9 +27,21 @@ def open_stores(settings: Settings, manager: PluginManager) -> VectorStores:
     return cast(VectorStores, manager.create("stores", settings.store.plugin, options))
 
 
-def open_events(settings: Settings, manager: PluginManager) -> EventStore | None:
-    """The shop's event store, if it keeps events."""
+def open_localization(settings: Settings) -> Localization:
+    """What the shop offers shoppers elsewhere; raises InvalidSettings for a labels file that
+    cannot be read."""
+    files = [Path(settings.root, name).resolve() for name in settings.localization.labels]
+    markets = settings.localization.markets
+    return Localization(
+        load_labels(files), {name.casefold(): currency for name, currency in markets.items()}
+    )
+
+
+def open_events(settings: Settings, manager: PluginManager | None = None) -> EventStore | None:
+    """The shop's event store, if it keeps events; the caller closes it. The built-in ones may be
+    open in several processes at once."""
     events = settings.events
+    manager = manager or PluginManager(settings.plugins)
     if not events.plugin:
         return None
     options = {

@@ -36,16 +36,17 @@ def dense_text(product: Product) -> str:
 def keyword_fields(product: Product) -> tuple[FieldText, ...]:
     """What the keyword lanes index: every text of the product by field, translations included,
     and its identifiers."""
+    own = product.locale
     parts = [
-        FieldText("title", product.title),
+        FieldText("title", product.title, own),
         FieldText("brand", product.brand),
         FieldText("category", "\n".join(product.category)),
         FieldText("attributes", "\n".join(_attribute_words(product))),
-        FieldText("description", product.description),
+        FieldText("description", product.description, own),
     ]
-    for translation in product.translations.values():
-        parts.append(FieldText("title", translation.title))
-        parts.append(FieldText("description", translation.description))
+    for locale, translation in product.translations.items():
+        parts.append(FieldText("title", translation.title, locale))
+        parts.append(FieldText("description", translation.description, locale))
     parts.append(FieldText("codes", " ".join(product_codes(product))))
     return tuple(part for part in parts if part.text)
 

@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from PIL.Image import Image
 
 from .filters import Filter
+from .lexicon import Lexicon
 from .plan import QueryPlan
 from .rules import NO_RULES, RuleSet
 from .schema import IndexSchema
@@ -83,8 +84,9 @@ class LaneQuery(Struct, frozen=True):
     """One lane's question to the store.
 
     ``name`` labels the answer; ``vector`` (unit, ``[d]``) searches the named vector
-    ``using`` ("text" or "image"), ``text`` searches words (``using="bm25"``, read in the language
-    ``locale``, empty: the generation's) or identifiers (``using="codes"``, separated by spaces).
+    ``using`` ("text" or "image"), ``text`` searches words (``using="bm25"``, read in the
+    generation's language and, where it has texts in that of ``locale``, as one of those, too) or
+    identifiers (``using="codes"``, separated by spaces).
     Hits scoring below ``min_score`` are left out.
     """
 
@@ -109,8 +111,10 @@ class GenerationSpec(Struct, frozen=True):
     ``text_encoder`` and ``image_encoder`` say whose vectors it stores; a store refuses
     vectors of other dimensions and the engine refuses another fingerprint. ``image_root``
     is the folder that relative photo paths start from. ``bm25_locale`` chooses the
-    keyword lane's stemmer and stop words; ``bm25_weights`` says how many occurrences one counts
-    for, by field (1 where it is not named, as in generations from before fields were weighed).
+    keyword lane's stemmer and stop words where a text does not say its own, and
+    ``bm25_languages`` are those of all texts: a query in one of them is read in it, too.
+    ``bm25_weights`` says how many occurrences one counts for, by field (1 where it is not named,
+    as in generations from before fields were weighed).
     """
 
     schema: IndexSchema
@@ -119,6 +123,7 @@ class GenerationSpec(Struct, frozen=True):
     image_root: str = ""
     bm25_locale: str = "en"
     bm25_weights: dict[str, float] = field(default_factory=dict)
+    bm25_languages: tuple[str, ...] = ()
     products: int = 0
     created_at: str = ""
 
@@ -237,7 +242,8 @@ class ShopView(Struct, frozen=True, eq=False):
     ``vocabulary`` maps each keyword field to its values and about how many products have them
     (products changed or deleted since the generation went live still count). ``prices`` is
     about how many products have a price in each currency, "" where they name none. ``locale``
-    is that of the keyword lane. ``rules`` are the business rules in force.
+    is that of the keyword lane. ``rules`` are the business rules in force. ``lexicon`` has all
+    words of titles and of ``vocabulary``.
     """
 
     schema: IndexSchema
@@ -246,6 +252,7 @@ class ShopView(Struct, frozen=True, eq=False):
     prices: Mapping[str, int] = field(default_factory=dict)
     locale: str = "en"
     rules: RuleSet = NO_RULES
+    lexicon: Lexicon = Lexicon()
 
 
 class QueryProcessor(Protocol):

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .behaviour import Behaviour
 from .guard import Guard, PluginFailed
 from .live import Pipeline
+from .markets import NOWHERE, Place
 from .plan import QueryPlan
 from .profiles import Taste
 from .protocols import Vectors, VectorStore
@@ -40,6 +41,7 @@ def rank(
     request: SearchRequest,
     store: VectorStore,
     behaviour: Behaviour | None = None,
+    place: Place = NOWHERE,
 ) -> Ranked:
     """Rank and arrange; equal scores keep the fused order. A ranker's change is recorded in
     ``Candidate.deltas``, an arranger's in ``moves`` where the request asks for explanations; a
@@ -47,7 +49,7 @@ def rank(
     ranked = Ranked(window)
     if not window or not (pipeline.rankers or pipeline.arrangers):
         return ranked
-    batch = _batch(window, pipeline, plan, request, store)
+    batch = _batch(window, pipeline, plan, request, store, place)
     if behaviour is not None:
         batch = _with_behaviour(batch, pipeline, store, behaviour, ranked.degraded)
     for guard, ranker in pipeline.rankers:
@@ -114,6 +116,7 @@ def _batch(
     plan: QueryPlan,
     request: SearchRequest,
     store: VectorStore,
+    place: Place,
 ) -> RankingBatch:
     plugins: list[Ranker | Arranger] = [p for _, p in pipeline.rankers]
     plugins += [p for _, p in pipeline.arrangers]
@@ -127,7 +130,7 @@ def _batch(
         lane_scores={lane: _frozen(values) for lane, values in scores.items()},
         plan=plan,
         request=request,
-        columns=store.columns(ids, fields) if fields else {},
+        columns=place.columns(store, ids, fields) if fields else {},
         vectors={
             using: _frozen(_mean_rows(store.vectors(ids, using)))
             for using in ("text", "image")

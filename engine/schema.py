@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from .prices import price_of
 from .types import AttributeValue, Product
 
 CATEGORY_SEPARATOR = " > "
@@ -40,16 +41,40 @@ CORE_FIELDS: Mapping[str, FieldKind] = {
 """Fields every shop has; ``updated_at`` is seconds since the epoch."""
 
 
-class IndexSchema(Struct, frozen=True):
-    """Declared fields by name, core fields first."""
+class IndexSchema(Struct, frozen=True, omit_defaults=True):
+    """Declared fields by name, core fields first.
+
+    ``prices`` are the keys of :mod:`engine.prices` that products have prices by, beside the one
+    ``currency`` that all of ``price`` are in ("" where there are several, or it is not named), and
+    ``stock`` the markets that say for themselves what can be had. Each is a field of its own
+    ("price:EUR", "in_stock:at"), for every product that has a value by ``rates`` or otherwise.
+    """
 
     attributes: dict[str, FieldKind] = field(default_factory=dict)
+    prices: tuple[str, ...] = ()
+    currency: str = ""
+    rates: dict[str, float] = field(default_factory=dict)
+    stock: tuple[str, ...] = ()
 
     def kind(self, name: str) -> FieldKind | None:
-        return CORE_FIELDS.get(name) or self.attributes.get(name)
+        return CORE_FIELDS.get(name) or self.attributes.get(name) or self._by_market().get(name)
 
     def names(self) -> list[str]:
-        return [*CORE_FIELDS, *self.attributes]
+        return [*CORE_FIELDS, *self.attributes, *self._by_market()]
+
+    def _by_market(self) -> dict[str, FieldKind]:
+        prices = {price_field(key): FieldKind.NUMBER for key in self.prices}
+        return prices | {stock_field(market): FieldKind.BOOLEAN for market in self.stock}
+
+
+def price_field(key: str) -> str:
+    """The field that holds the prices by a key."""
+    return f"price:{key}"
+
+
+def stock_field(market: str) -> str:
+    """The field that says what can be had in a market."""
+    return f"in_stock:{market}"
 
 
 def category_prefixes(path: Iterable[str]) -> list[str]:
@@ -83,6 +108,11 @@ def field_values(product: Product, schema: IndexSchema) -> dict[str, AttributeVa
         values["price"] = float(product.price)
     if product.updated_at:
         values["updated_at"] = _seconds(product.updated_at)
+    for key in schema.prices:
+        if (price := price_of(product, key, schema.rates)) is not None:
+            values[price_field(key)] = price.amount
+    for market in schema.stock:
+        values[stock_field(market)] = product.stock.get(market, product.in_stock)
     for name, kind in schema.attributes.items():
         if (value := coerce(product.attributes.get(name), kind)) is not None:
             values[name] = value

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 
 from .errors import InvalidRequest
 from .events import check_token
+from .locales import parse_locale
 from .types import MAX_QUERY_CHARS, MAX_WINDOW, Query, SearchRequest
 
 MAX_LIKE = 20
+MAX_MARKET = 64
+_CURRENCY = re.compile("[A-Za-z]{3}")
 
 
 def validate_request(request: SearchRequest, profiles: frozenset[str]) -> None:
@@ -32,9 +36,32 @@ def validate_request(request: SearchRequest, profiles: frozenset[str]) -> None:
         f"{window} is outside 1…{MAX_WINDOW}",
     )
     validate_profile(request.profile, profiles)
+    validate_place(request.locale, request.market, request.currency)
     for name, id in (("user_id", request.user_id), ("session_id", request.session_id)):
         if id is not None:
             check_token(id, name)
+
+
+def validate_place(locale: str | None, market: str | None, currency: str | None) -> None:
+    """Raises InvalidRequest where the language is no BCP 47 tag, the market no short name, or the
+    currency no code of ISO 4217."""
+    if locale is not None:
+        try:
+            parse_locale(locale)
+        except ValueError as error:
+            raise InvalidRequest(f"locale: {error}", field="locale") from error
+    if market is not None:
+        _require(
+            1 <= len(market) <= MAX_MARKET and market.isprintable(),
+            "market",
+            f"{market[:40]!r} is no market; give a name of up to {MAX_MARKET} characters",
+        )
+    if currency is not None:
+        _require(
+            _CURRENCY.fullmatch(currency) is not None,
+            "currency",
+            f"{currency[:40]!r} is no currency; give a code of ISO 4217, such as EUR",
+        )
 
 
 def validate_profile(profile: str, profiles: frozenset[str]) -> None:

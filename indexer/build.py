@@ -137,6 +137,7 @@ class _Build:
             image_encoder=image,
             image_root=catalogue.root,
             bm25_locale=settings.catalogue.locale,
+            bm25_languages=scan.languages,
             bm25_weights=dict(FIELD_WEIGHTS),
             products=len(scan.lines),
             created_at=report.started_at,

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct, field, structs
 
+from engine.locales import language_code
 from engine.schema import FieldKind, IndexSchema
 from engine.types import AttributeValue, Product
 
@@ -19,6 +20,9 @@ from .values import parse_flag
 
 MAX_FIELDS = 100
 """Declared attributes: each costs an index in the store. The most filled ones win."""
+MAX_PLACES = 100
+"""Currencies and markets with prices of their own, and markets that say what is in stock: each is
+a field, too."""
 MAX_TRACKED = 1000
 """Attribute names looked at: a catalogue with a new name per row must not fill the memory."""
 _LONG = 80
@@ -77,11 +81,26 @@ class _Column(Struct):
 class SchemaInference:
     """Collects the attributes of products, then says what they are."""
 
-    def __init__(self, overrides: Mapping[str, FieldKind]) -> None:
+    def __init__(
+        self, overrides: Mapping[str, FieldKind], rates: Mapping[str, float] | None = None
+    ) -> None:
         self._overrides = overrides
+        self._rates = dict(rates or {})
         self._columns: dict[str, _Column] = {}
+        self._currencies: set[str] = set()
+        self._prices: set[str] = set()
+        self._markets: set[str] = set()
+        self.languages: set[str] = set()
+        """Of all texts that products have."""
 
     def add(self, product: Product) -> None:
+        if product.price is not None:
+            self._currencies.add(product.currency)
+        if product.prices and len(self._prices) < MAX_PLACES:
+            self._prices.update(product.prices)
+        if product.stock and len(self._markets) < MAX_PLACES:
+            self._markets.update(product.stock)
+        self.languages.update(map(language_code, (product.locale, *product.translations)))
         for name, value in product.attributes.items():
             column = self._columns.get(name)
             if column is None:
@@ -100,7 +119,18 @@ class SchemaInference:
         by_use = sorted(declared, key=lambda name: (name not in self._overrides, -self._seen(name)))
         undeclared |= dict.fromkeys(by_use[MAX_FIELDS:], f"more than {MAX_FIELDS} attributes")
         chosen = {name: declared[name] for name in sorted(by_use[:MAX_FIELDS])}
-        return IndexSchema(chosen), undeclared
+        return IndexSchema(chosen, *self._sold()), undeclared
+
+    def _sold(self) -> tuple[tuple[str, ...], str, dict[str, float], tuple[str, ...]]:
+        """Price keys, the one currency, rates and markets of :class:`IndexSchema`."""
+        own = self._currencies - {""}
+        stock = tuple(sorted(self._markets)[:MAX_PLACES])
+        if not self._prices and not self._rates and len(self._currencies) <= 1:
+            return (), "".join(own), {}, stock
+        rated = self._rates.keys() if own | self._prices else set()
+        keys = sorted(own | self._prices | rated, key=lambda key: ("/" in key, key))
+        one = "".join(own) if len(self._currencies) == 1 else ""
+        return tuple(keys[:MAX_PLACES]), one, self._rates, stock
 
     def _seen(self, name: str) -> int:
         return self._columns[name].seen if name in self._columns else 0

@@ -24,11 +24,12 @@ from .shopify import merge_variants
 
 class Scan(Struct):
     """What pass 1 found. ``lines`` maps each good product id to its line: the only thing
-    that grows with the catalogue."""
+    that grows with the catalogue. ``languages`` are those of all texts."""
 
     lines: dict[str, int]
     schema: IndexSchema
     undeclared: dict[str, str]
+    languages: tuple[str, ...] = ()
 
 
 class Catalogue:
@@ -58,7 +59,8 @@ class Catalogue:
     def scan(self, counts: Counts, log: IssueLog, ticker: Ticker) -> Scan:
         """Pass 1: validate every row, count, find duplicate ids, infer the schema."""
         lines: dict[str, int] = {}
-        inference = SchemaInference(self._settings.catalogue.fields)
+        rates = self._settings.localization.rates
+        inference = SchemaInference(self._settings.catalogue.fields, rates)
         for line, product, issues in self.rows():
             counts.read += 1
             if product is not None and product.id in lines:
@@ -76,7 +78,7 @@ class Catalogue:
             log.add(issues)
             ticker.tick(counts.read)
         schema, undeclared = inference.schema()
-        return Scan(lines, schema, undeclared)
+        return Scan(lines, schema, undeclared, tuple(sorted(inference.languages)))
 
     def products(self, scan: Scan) -> Iterator[tuple[int, Product, bool]]:
         """Pass 2: line, product and whether pass 1 warned of it, for the good products again;

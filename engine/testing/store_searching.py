@@ -130,14 +130,33 @@ class StoreSearching(StoreFixtures):
         store.close()
 
     def test_bm25_reads_each_text_in_its_language(self, stores: VectorStores) -> None:
-        store = stores.create("g", make_spec(locale="en"))
-        point = make_point(Product("a", "Red shoes"), QUERY_TEXT)
-        words = (FieldText("title", "Red shoes"), FieldText("title", "zapatillas rojas", "es"))
-        store.upsert([msgspec.structs.replace(point, bm25=words)])
-        lanes = [bm25_lane("zapatilla roja"), bm25_lane("zapatilla roja", locale="es-MX")]
-        english, spanish = store.search_batch([*lanes], EVERYTHING, 9)
-        assert [hit.id for hit in spanish] == ["a"]
-        assert english == []
+        spec = msgspec.structs.replace(make_spec(locale="en"), bm25_languages=("en", "es"))
+        store = stores.create("g", spec)
+        both = (FieldText("title", "Acme running"), FieldText("title", "Acme para correr", "es-ES"))
+        for id, words in {"a": both[:1], "b": both}.items():
+            point = make_point(Product(id, "Shoe"), QUERY_TEXT)
+            store.upsert([msgspec.structs.replace(point, bm25=words)])
+
+        def found(words: str, locale: str = "") -> list[str]:
+            lanes = [bm25_lane(words, locale=locale)]
+            return [hit.id for hit in store.search_batch(lanes, EVERYTHING, 9)[0]]
+
+        assert found("corriendo") == found("corriendo", "en-GB") == found("corriendo", "fr") == []
+        assert found("corriendo", "es-MX") == found("corriendo", "es") == ["b"]
+        assert found("para", "es") == []  # a stop word
+        assert found("runs", "es") == ["a", "b"]  # what is not translated is found, too
+        store.close()
+
+    def test_bm25_counts_a_word_of_two_languages_once(self, stores: VectorStores) -> None:
+        spec = msgspec.structs.replace(make_spec(locale="en"), bm25_languages=("de", "en"))
+        store = stores.create("g", spec)
+        once = (FieldText("title", "Sofa"),)
+        for id, words in {"a": once, "b": (*once, FieldText("title", "Sofa", "de"))}.items():
+            point = make_point(Product(id, "Sofa"), QUERY_TEXT)
+            store.upsert([msgspec.structs.replace(point, bm25=words)])
+        for locale in ("", "de"):
+            one, two = store.search_batch([bm25_lane("sofa", locale=locale)], EVERYTHING, 9)[0]
+            assert one.score == two.score
         store.close()
 
     def test_codes_are_found_as_they_are(self, stores: VectorStores) -> None:
