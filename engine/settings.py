@@ -9,10 +9,7 @@ this name), with a word in the log where one looks misspelt.
 
 from __future__ import annotations
 
-import difflib
-import logging
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,9 +18,8 @@ from msgspec import Meta, Struct, field
 
 from .errors import InvalidSettings
 from .schema import FieldKind
+from .settings_tables import overlay, read_toml, with_keys
 from .types import MAX_WINDOW
-
-log = logging.getLogger(__name__)
 
 ENV_PREFIX = "ENTREPOT_"
 FILE_NAME = "entrepot.toml"
@@ -185,19 +181,15 @@ RECOMMENDER_WEIGHTS: Mapping[str, float] = {
     "viewed_together": 1.0,
     "collaborative": 1.0,
     "content": 0.5,
-    "trending": 0.2,
-    "popularity": 0.1,
-    "newest": 0.02,
 }
-"""Defaults in the mix. Evidence of shoppers first, then content, then what many like."""
+"""Defaults in the mix."""
 
 
 class RecommendationSettings(_Table, frozen=True):
-    """``recommenders`` are asked, ``weights`` say what each weighs in the mix (one that is not
-    named keeps its default, 1 where it has none; 0 leaves it out): with about half of another's it
-    is the other's fallback (:mod:`engine.mixing`). Each gives ``depth`` products. ``in_stock``
-    leaves out what is sold out, ``bought_again`` recommends what the shopper bought before, as for
-    groceries.
+    """``recommenders`` are mixed; ``weights`` say what each weighs (one that is not named keeps
+    its default, 1 where it has none; 0 leaves it out), and each gives ``depth`` products. Where
+    they name too few, ``fallback`` fills the list, one after the other. ``in_stock`` leaves out
+    what is sold out; ``bought_again`` recommends what the shopper bought before, as for groceries.
     """
 
     recommenders: tuple[str, ...] = (
@@ -205,18 +197,37 @@ class RecommendationSettings(_Table, frozen=True):
         "viewed_together",
         "collaborative",
         "content",
-        "trending",
-        "popularity",
-        "newest",
     )
+    fallback: tuple[str, ...] = ("trending", "popularity", "newest")
     weights: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
     depth: Annotated[int, Meta(ge=1, le=MAX_WINDOW)] = 50
     in_stock: bool = True
     bought_again: bool = False
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that may be asked, each once."""
+        return tuple(dict.fromkeys((*self.recommenders, *self.fallback)))
+
     def weight(self, recommender: str) -> float:
         """What a recommender weighs in the mix."""
         return self.weights.get(recommender, RECOMMENDER_WEIGHTS.get(recommender, 1.0))
+
+
+class GenerationSettings(_Table, frozen=True):
+    """``gate`` is a file with rules and judgments that a generation must pass before it goes live
+    (``docs/evaluation.md``); empty: none."""
+
+    gate: str = ""
+
+
+class ExperimentSettings(_Table, frozen=True):
+    """Profiles that shoppers try. "split" gives each shopper one of ``profiles``, by their shares
+    (any numbers above 0); "interleave" mixes the results of exactly two, whose shares do not
+    matter. A search takes part by naming the experiment as its profile."""
+
+    profiles: dict[str, Annotated[float, Meta(gt=0)]]
+    method: Literal["split", "interleave"] = "split"
 
 
 class ServerSettings(_Table, frozen=True):
@@ -248,6 +259,8 @@ class Settings(_Table, frozen=True):
     events: EventSettings = EventSettings()
     recommendations: RecommendationSettings = RecommendationSettings()
     localization: LocalizationSettings = LocalizationSettings()
+    generations: GenerationSettings = GenerationSettings()
+    experiments: dict[str, ExperimentSettings] = field(default_factory=dict)
     server: ServerSettings = ServerSettings()
     root: str = "."
 
@@ -264,6 +277,12 @@ class Settings(_Table, frozen=True):
             return Path(self.root, self.rules_file).resolve()
         return self.data_path / "rules.json"
 
+    @property
+    def gate_path(self) -> Path | None:
+        """The file of the gate before a promotion, absolute."""
+        gate = self.generations.gate
+        return Path(self.root, gate).resolve() if gate else None
+
 
 def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
     """Read ``path`` (default: ``entrepot.toml`` here, if there is one), then ``env``.
@@ -274,10 +293,10 @@ def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None
     file = path or Path(FILE_NAME)
     table: dict[str, Any] = {}
     if path is not None or file.exists():
-        table = _read(file)
+        table = read_toml(file)
     table["root"] = str(file.parent.resolve())
     settings = _convert(table, str(file), strict=True)
-    if _overlay(table, env or {}):
+    if overlay(table, env or {}, ENV_PREFIX, _TOP_LEVEL):
         settings = _convert(table, f"the environment's {ENV_PREFIX}… variables", strict=False)
     return settings
 
@@ -286,83 +305,9 @@ def _convert(table: dict[str, Any], source: str, *, strict: bool) -> Settings:
     try:
         return msgspec.convert(table, Settings, strict=strict)
     except msgspec.ValidationError as error:
-        raise InvalidSettings(f"{source}: {_with_keys(str(error), table, strict)}") from error
-
-
-def _with_keys(message: str, table: dict[str, Any], strict: bool) -> str:
-    """msgspec's message with the key in place of ``[...]``, which stands for any key of a table
-    such as ``plugins.limits``: the first whose value alone is refused in the same words."""
-    what, sep, place = message.partition(" - at `")
-    told, path = "", []
-    *parents, last = place.split("[...]")
-    for parent in parents:
-        path += parent.removeprefix("$").split(".")[1:]
-        for key in _at(table, path):
-            alone = _narrowed(table, path, key)
-            try:
-                msgspec.convert(alone, Settings, strict=strict)
-            except msgspec.ValidationError as error:
-                if str(error) == message:
-                    break
-        else:
-            return message
-        table = alone
-        path.append(key)
-        told += f"{parent}.{key}"
-    return f"{what}{sep}{told}{last}"
-
-
-def _at(table: Any, path: Sequence[str]) -> list[str]:
-    for key in path:
-        table = table.get(key, {}) if isinstance(table, dict) else {}
-    return list(table) if isinstance(table, dict) else []
-
-
-def _narrowed(table: dict[str, Any], path: Sequence[str], key: str) -> dict[str, Any]:
-    """A copy in which the table at ``path`` has only ``key``."""
-    if not path:
-        return {key: table[key]}
-    return {**table, path[0]: _narrowed(table[path[0]], path[1:], key)}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidSettings(f"cannot read {file}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"{file} is not valid TOML: {error}") from error
-
-
-def _overlay(table: dict[str, Any], env: Mapping[str, str]) -> int:
-    """Put the variables' values into ``table``; how many there were."""
-    count = 0
-    for name, text in env.items():
-        if not name.startswith(ENV_PREFIX):
-            continue
-        *parents, last = name.removeprefix(ENV_PREFIX).lower().split("__")
-        top = (parents or [last])[0]
-        if top not in _TOP_LEVEL:
-            if close := difflib.get_close_matches(top, _TOP_LEVEL, n=1, cutoff=0.75):
-                log.warning("%s names no setting; did you mean %s?", name, close[0].upper())
-            continue
-        target = table
-        for key in parents:
-            target = target.setdefault(key, {})
-            if not isinstance(target, dict):
-                raise InvalidSettings(f"{name}: {key!r} is not a table")
-        target[last] = _value(text)
-        count += 1
-    return count
-
-
-def _value(text: str) -> Any:
-    if text.startswith(("[", "{")):
-        try:
-            return tomllib.loads(f"v = {text}")["v"]
-        except tomllib.TOMLDecodeError:
-            pass
-    return text
+        raise InvalidSettings(
+            f"{source}: {with_keys(str(error), table, Settings, strict)}"
+        ) from error
 
 
 _TOP_LEVEL = frozenset(Settings.__struct_fields__) - {"root"}
