@@ -17,9 +17,13 @@
  *   } Plan
  * @typedef {{ hits: Hit[], facets: Record<string, Facet>, total: number, took_ms: number,
  *   timings: Record<string, number>, plan: Plan,
- *   degraded: { component: string, reason: string }[], warnings: string[] }} Answer
+ *   degraded: { component: string, reason: string }[], warnings: string[],
+ *   search_id: string }} Answer
+ * @typedef {{ text: string, kind: "query" | "product" | "category" | "brand", id?: string
+ *   }} Suggestion
  */
 import { hasQuery, shop } from "./state.js";
+import { readerLocale } from "./strings.js";
 
 /** How many products one request shows, and how deep results go. */
 export const PAGE_SIZE = 24;
@@ -27,7 +31,14 @@ export const WINDOW = 1000;
 const HIDDEN_FIELDS = new Set(["group_id", "updated_at"]);
 const MOST_FACETS = 16;
 /** What a card shows; the drawer asks for the whole product. */
-const CARD_FIELDS = ["title", "brand", "price", "currency", "category", "images", "in_stock"];
+const CARD_FIELDS = [
+  ...["title", "brand", "price", "currency", "category", "images", "in_stock"],
+  ...["locale"],
+];
+const JSON_TYPE = { "Content-Type": "application/json" };
+
+/** Optional routes that this server was found not to have. */
+const lacking = new Set();
 
 /** An answer that is not 2xx; `message` is the problem's `detail`, for the reader. */
 export class Problem extends Error {
@@ -56,16 +67,54 @@ export async function declaredFields() {
  * @param {AbortSignal} [signal]
  * @returns {Promise<Record<string, any>>}
  */
-export const product = (id, signal) => request(`v1/products/${encodeURIComponent(id)}`, { signal });
+export const product = (id, signal) =>
+  request(`v1/products/${encodeURIComponent(id)}?${new URLSearchParams({ locale: readerLocale })}`, { signal });
+
+/**
+ * Ways to complete the words typed so far; none where the server has no such route.
+ *
+ * @param {string} q
+ * @param {number} limit
+ * @param {AbortSignal} signal
+ * @returns {Promise<Suggestion[]>}
+ */
+export async function suggestions(q, limit, signal) {
+  if (lacking.has("suggest")) return [];
+  const query = new URLSearchParams({ q, limit: String(limit), locale: readerLocale });
+  try {
+    return (await request(`v1/suggest?${query}`, { signal })).suggestions;
+  } catch (error) {
+    if (error instanceof Problem && error.status === 404) lacking.add("suggest");
+    return [];
+  }
+}
+
+/**
+ * Record what a shopper did. Outlives the page, so that it can be called as it is left.
+ *
+ * @param {object[]} events
+ * @throws {Problem} where the shop does not take events from its page
+ */
+export const record = (events) =>
+  request("v1/events", { method: "POST", headers: JSON_TYPE, body: JSON.stringify(events), keepalive: true });
+
+/**
+ * Erase all that is recorded of a visit.
+ *
+ * @param {string} session
+ * @throws {Problem} where the page may not
+ */
+export const erase = (session) => request(`v1/users/${session}`, { method: "DELETE", keepalive: true });
 
 /**
  * One page of results.
  *
  * @param {State} state
- * @param {{ facets?: string[], offset?: number, limit?: number, signal?: AbortSignal }} [options]
+ * @param {{ facets?: string[], offset?: number, limit?: number, session?: string | null,
+ *   signal?: AbortSignal }} [options] `session` names a visit that may be remembered
  * @returns {Promise<Answer>}
  */
-export function search(state, { facets = [], offset = 0, limit = PAGE_SIZE, signal } = {}) {
+export function search(state, { facets = [], offset = 0, limit = PAGE_SIZE, session, signal } = {}) {
   const body = {
     ...query(state),
     filters: state.filters,
@@ -73,6 +122,8 @@ export function search(state, { facets = [], offset = 0, limit = PAGE_SIZE, sign
     ...(state.sort && { sort: state.sort }),
     limit,
     offset,
+    locale: readerLocale,
+    ...(session && { session_id: session }),
     fields: CARD_FIELDS,
     highlight: limit > 0,
     explain: limit > 0,
@@ -110,8 +161,8 @@ function query(state) {
 }
 
 function sendJson(body, signal) {
-  const headers = { "Content-Type": "application/json" };
-  return request("v1/search", { method: "POST", headers, body: JSON.stringify(body), signal });
+  const options = { method: "POST", headers: JSON_TYPE, body: JSON.stringify(body), signal };
+  return requestSearch("v1/search", options);
 }
 
 function sendPhoto(photo, { sort, filters, ...rest }, signal) {
@@ -126,15 +177,23 @@ function sendPhoto(photo, { sort, filters, ...rest }, signal) {
   for (const [name, value] of Object.entries(rest)) {
     for (const each of [value].flat()) form.append(name, String(each));
   }
-  return request("v1/search/image", { method: "POST", body: form, signal });
+  return requestSearch("v1/search/image", { method: "POST", body: form, signal });
 }
 
-async function request(path, options = {}) {
+/** An answer with the id that events refer to it by. */
+async function requestSearch(path, options) {
+  const response = await send(path, options);
+  return { ...(await response.json()), search_id: response.headers.get("X-Request-Id") ?? "" };
+}
+
+const request = async (path, options) => (await send(path, options)).json();
+
+async function send(path, options = {}) {
   const headers = { ...options.headers, ...(shop && { "X-Entrepot-Shop": shop }) };
   const response = await fetch(path, { ...options, headers });
-  const body = await response.json().catch(() => ({}));
   if (!response.ok) {
-    throw new Problem(response.status, body.detail || body.title || response.statusText);
+    const { detail, title } = await response.json().catch(() => ({}));
+    throw new Problem(response.status, detail || title || response.statusText);
   }
-  return body;
+  return response;
 }

@@ -10,15 +10,18 @@ import { $, h } from "./dom.js";
 import { closeDialogs, initDialogs, openDrawer } from "./drawer.js";
 import { explanationView } from "./explain.js";
 import { facetGroups, filterChips } from "./facets.js";
+import { forgetLabels, learnLabels } from "./format.js";
 import { cropped, listenForPhotos, readPhoto, recall } from "./photo.js";
 import { productView } from "./product.js";
 import { drawQueryBar, drawWeight } from "./querybar.js";
 import { drawReadings } from "./reading.js";
 import * as results from "./results.js";
+import { initSearchbox } from "./searchbox.js";
+import { drawSettings, initSettings } from "./settings.js";
 import { changed, EMPTY, hasQuery, parse, serialize } from "./state.js";
-import { t, translatePage } from "./strings.js";
-
-const TYPING_PAUSE = 220;
+import { t, translatePage, useLanguage } from "./strings.js";
+import * as visit from "./visit.js";
+import { drawWording } from "./wording.js";
 
 /** @type {State} */
 let state = EMPTY;
@@ -44,6 +47,7 @@ const actions = {
 const ways = {
   onclearfilters: () => go({ filters: {} }),
   onignore: (keys) => go({ ignore: [...new Set([...state.ignore, ...keys])] }),
+  onrestore: () => go({ ignore: [] }),
   onbrowse: () => go(EMPTY),
 };
 
@@ -51,15 +55,15 @@ const ways = {
  * Change the state, record it in the history, and search.
  *
  * @param {Partial<State>} change
- * @param {{ replace?: boolean }} [options]
+ * @param {{ replace?: boolean, still?: boolean }} [options] `still` while words are typed
  */
-function go(change, { replace = false } = {}) {
+function go(change, { replace = false, still = false } = {}) {
   state = changed(state, change);
   const entry = { photo: state.photo?.key ?? null, key: `${Date.now()}-${history.length}` };
   const address = location.pathname + serialize(state);
   if (replace) history.replaceState(entry, "", address);
   else history.pushState(entry, "", address);
-  typing = false;
+  typing = still;
   drawState();
   if (!replace) scrollTo({ top: 0, behavior: "instant" });
   return run();
@@ -79,10 +83,11 @@ async function run() {
     const names = await facetNames();
     if (signal.aborted) return;
     const [found, wider] = await Promise.all([
-      search(state, { facets: names, signal }),
+      search(state, { facets: names, session: visit.sessionId(), signal }),
       widerFacets(state, names, signal),
     ]);
     show({ ...found, facets: { ...found.facets, ...wider } });
+    visit.shown(found, state.q.trim(), { typing });
   } catch (error) {
     if (signal.aborted) return;
     answer = null;
@@ -103,9 +108,11 @@ async function facetNames() {
 function show(found) {
   answer = found;
   remember();
+  learnLabels(found);
   for (const hit of found.hits) known.set(hit.id, hit.product);
   results.drawResults(found, state, actions, ways);
-  drawReadings(found.plan, state, { ...ways, onrestore: () => go({ ignore: [] }) });
+  drawWording(found.plan, ways);
+  drawReadings(found.plan, state, ways);
   drawFacets(found.facets);
 }
 
@@ -125,7 +132,8 @@ async function showMore() {
   $("more").disabled = true;
   results.drawBusy(true);
   try {
-    const page = await search(state, { offset: shown, limit, signal });
+    const page = await search(state, { offset: shown, limit, session: visit.sessionId(), signal });
+    visit.shown(page, state.q.trim(), { offset: shown });
     answer = { ...answer, hits: [...answer.hits, ...page.hits] };
     remember();
     results.drawFurther(answer, page, actions);
@@ -173,6 +181,8 @@ async function learnLiked() {
 }
 
 async function showProduct(hit) {
+  visit.clicked(hit.id, answer.hits.indexOf(hit) + 1, answer, state.q.trim());
+  visit.viewed(hit.id);
   openDrawer(hit.product.title, ...productView(hit.product));
   const whole = await product(hit.id).catch(() => null);
   const still = $("drawer").open && $("drawer-title").textContent === hit.product.title;
@@ -207,14 +217,6 @@ function placeFacets(wide) {
 }
 
 function listen() {
-  $("search").addEventListener("submit", (event) => {
-    event.preventDefault();
-    clearTimeout(pause);
-    if ($("q").value !== state.q) go({ q: $("q").value }, { replace: typing });
-    typing = false;
-  });
-  $("q").addEventListener("input", onType);
-  $("q").addEventListener("compositionend", onType);
   $("sort").addEventListener("change", () => {
     const [field, order] = $("sort").value.split(":");
     go({ sort: field ? { field, order } : null });
@@ -229,34 +231,32 @@ function listen() {
     event.preventDefault();
     go(EMPTY);
   });
-  document.addEventListener("keydown", onKey);
   addEventListener("popstate", restore);
   const wide = matchMedia("(min-width: 60rem)");
   wide.addEventListener("change", () => placeFacets(wide.matches));
   placeFacets(wide.matches);
 }
 
-let pause = 0;
-
-/** Search while typing; all of one word's typing is one step in the history. */
-function onType(event) {
-  clearTimeout(pause);
-  if (event.isComposing) return;
-  pause = setTimeout(async () => {
-    if ($("q").value.trim() === state.q.trim()) return;
-    const searching = go({ q: $("q").value }, { replace: typing });
-    typing = true;
-    await searching;
-  }, TYPING_PAUSE);
+/** Search for words; all of one word's typing is one step in the history. */
+function askFor(words, still) {
+  if (words.trim() === state.q.trim()) typing &&= still;
+  else go({ q: words }, { replace: typing, still });
 }
 
-function onKey(event) {
-  const field = event.target instanceof Element && event.target.closest("input, textarea, select");
-  if (event.key !== "/" || field || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (document.querySelector("dialog[open]")) return;
-  event.preventDefault();
-  $("q").focus();
-  $("q").select();
+/** Say everything in another language, and ask again, as titles and facets have theirs. */
+async function speak(tag) {
+  await useLanguage(tag);
+  forgetLabels();
+  visited.clear();
+  known.clear();
+  drawLanguage();
+  drawState();
+  await run();
+}
+
+function drawLanguage() {
+  translatePage(document);
+  drawSettings();
 }
 
 /** Show what the address says: at start, and on back and forward. */
@@ -272,10 +272,20 @@ function restore() {
   show(before);
 }
 
-function start() {
-  translatePage(document);
+/** What came of the memory of this visit may change every order. */
+function forgetAnswers() {
+  visited.clear();
+  run();
+}
+
+async function start() {
+  await useLanguage().catch(() => {}); // without its texts the page speaks English
+  initSettings({ onlanguage: speak, onvisit: forgetAnswers });
+  drawLanguage();
   initDialogs();
   initCrop();
+  initSearchbox(askFor);
+  visit.listenForLeaving();
   listen();
   listenForPhotos({ overlay: $("drop"), inputs: [$("file"), $("camera")], onfile: addPhoto });
   results.drawPlaceholders();

@@ -10,7 +10,7 @@
  */
 import { h, highlighted, icon } from "./dom.js";
 import { capital, money, valueName } from "./format.js";
-import { t } from "./strings.js";
+import { inLanguage, t } from "./strings.js";
 
 /**
  * @param {Hit} hit
@@ -31,7 +31,7 @@ export function card(hit, actions) {
     h(
       "div",
       { class: "facts" },
-      h("p", { class: "kind" }, product.brand || categoryName(product.category)),
+      h("p", { class: "kind" }, product.brand || categoryName(product.category), machineMark(product)),
       h("h2", { class: "name" }, opener(hit, actions)),
       price(product),
       buttons(hit, actions),
@@ -44,8 +44,23 @@ function opener(hit, actions) {
   return h(
     "button",
     { type: "button", class: "open", onclick: () => actions.onopen(hit) },
-    h("bdi", {}, ...(title ? highlighted(title) : [hit.product.title])),
+    h("bdi", textOf(hit.product, "title"), ...(title ? highlighted(title) : [hit.product.title])),
   );
+}
+
+/**
+ * What the element of a product's title or description needs to say its language.
+ *
+ * @param {Record<string, any>} product
+ * @param {"title" | "description"} name
+ */
+export const textOf = (product, name) =>
+  inLanguage(product.localized?.[name]?.locale ?? product.locale);
+
+function machineMark({ localized }) {
+  if (!localized?.title?.machine) return null;
+  const label = t("machineMade");
+  return h("span", { class: "machine", role: "img", "aria-label": label, title: label }, icon("globe"));
 }
 
 function buttons(hit, actions) {
@@ -109,8 +124,8 @@ export function price(product) {
  * @param {string | string[] | undefined} category
  */
 export function categoryName(category) {
-  const path = Array.isArray(category) ? category : category ? [category] : [];
-  return path.length ? capital(valueName("category", path.at(-1))) : "";
+  const path = [category ?? []].flat();
+  return path.length ? capital(valueName("category", path.join(" > "))) : "";
 }
 
 /**

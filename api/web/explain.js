@@ -8,7 +8,7 @@
  */
 import { h, svg } from "./dom.js";
 import { fieldName, number, percent, score } from "./format.js";
-import { has, numberLocale, t } from "./strings.js";
+import { has, languageName, numberLocale, t } from "./strings.js";
 
 /** Lanes whose parts differ by less than this share count as equal first. */
 const NEARLY = 0.97;
@@ -45,14 +45,14 @@ export function explanationView(hit, place, answer, state) {
 export function laneName(lane) {
   const [kind, locale] = lane.split(":");
   const name = has(`lane.${kind}`) ? t(`lane.${kind}`) : kind;
-  return locale ? t("lane.translated", { lane: name, locale }) : name;
+  return locale ? t("lane.translated", { lane: name, locale: languageName(locale) }) : name;
 }
 
 function summary(lanes, place, answer, state) {
   const where = t("explainPlace", { rank: place, total: answer.total });
   const sorted = state.sort && t("explainSorted", { field: fieldName(state.sort.field) });
   const top = lanes.filter(([, lane]) => lane.contribution >= NEARLY * lanes[0][1].contribution);
-  const names = top.map(([name]) => `“${laneName(name)}”`);
+  const names = top.map(([name]) => t("quote", { text: laneName(name) }));
   const reason = lanes.length
     ? t("explainFirst", { lane: new Intl.ListFormat(numberLocale).format(names) })
     : !sorted && t("explainBrowse");
@@ -163,7 +163,7 @@ function table(lanes, { fused, rankers, score: final }) {
 function planView(plan) {
   if (!plan?.original) return null;
   const rows = [[t("searchedFor"), plan.text]];
-  for (const [locale, text] of Object.entries(plan.translations ?? {})) rows.push([locale, text]);
+  for (const [locale, text] of Object.entries(plan.translations ?? {})) rows.push([languageName(locale), text]);
   if (plan.corrections?.length) rows.push([t("correctedTo"), plan.corrections.join(", ")]);
   for (const span of plan.spans ?? []) rows.push([fieldName(span.label), span.value]);
   if (Object.keys(plan.filters ?? {}).length) {
@@ -177,10 +177,12 @@ function timingChart({ timings, took_ms: took }) {
   const stages = Object.entries(timings ?? {}).filter(([, ms]) => ms > 0);
   const longest = Math.max(...stages.map(([, ms]) => ms), 0.001);
   const rows = stages.map(([stage, ms]) =>
-    barRow(fieldName(stage), t("took", { ms: number(ms, 1) }), ms / longest, "stage"),
+    barRow(stageName(stage), t("took", { ms: number(ms, 1) }), ms / longest, "stage"),
   );
   return h("ul", { class: "bars", "aria-label": t("took", { ms: number(took, 1) }) }, ...rows);
 }
+
+const stageName = (stage) => (has(`stage.${stage}`) ? t(`stage.${stage}`) : fieldName(stage));
 
 function disclosure(title, ...content) {
   return h("details", { class: "fold" }, h("summary", {}, title), ...content);

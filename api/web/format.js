@@ -1,5 +1,41 @@
-/** How values of the catalogue are written for the reader. */
+/**
+ * How values of the catalogue are written for the reader.
+ *
+ * @typedef {import("./api.js").Answer} Answer
+ */
 import { has, numberLocale, t } from "./strings.js";
+
+/** The shop's own names of fields (by name) and values (by field and value), in this language. */
+const labels = new Map();
+
+const labelKey = (field, value) => `${field}\n${value}`;
+
+/**
+ * Keep the names that an answer has for fields and values in the reader's language.
+ *
+ * @param {Answer} answer
+ */
+export function learnLabels({ facets, hits }) {
+  for (const [field, { label, values = [] }] of Object.entries(facets)) {
+    if (label) labels.set(field, label);
+    for (const each of values) if (each.label) labels.set(labelKey(field, each.value), each.label);
+  }
+  for (const { product } of hits) learnProduct(product);
+}
+
+/**
+ * Keep the names that a product has for its values in the reader's language.
+ *
+ * @param {Record<string, any>} product
+ */
+export function learnProduct({ labels: own }) {
+  for (const [field, names] of Object.entries(own ?? {})) {
+    for (const [value, label] of Object.entries(names)) labels.set(labelKey(field, value), label);
+  }
+}
+
+/** Forget them, as another language has others. */
+export const forgetLabels = () => labels.clear();
 
 /**
  * A price in its currency; a plain number where the catalogue names no (known) currency.
@@ -49,12 +85,13 @@ export function percent(part) {
 }
 
 /**
- * A field's name: translated if it is every shop's, else the catalogue's own, readable.
+ * A field's name: as the shop says it, else as the page does, else the catalogue's, readable.
  *
  * @param {string} field
  * @returns {string}
  */
 export function fieldName(field) {
+  if (labels.has(field)) return labels.get(field);
   if (has(`field.${field}`)) return t(`field.${field}`);
   return capital(field.replace(/[_-]+/g, " ").trim());
 }
@@ -74,5 +111,6 @@ export const capital = (text) => text.charAt(0).toLocaleUpperCase() + text.slice
  */
 export function valueName(field, value) {
   if (typeof value === "boolean") return t(value ? "yes" : "no");
-  return field === "category" ? (value.split(" > ").at(-1) ?? value) : value;
+  const name = labels.get(labelKey(field, value)) ?? value;
+  return field === "category" ? (name.split(" > ").at(-1) ?? name) : name;
 }

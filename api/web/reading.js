@@ -13,7 +13,6 @@ import { capital, fieldName, valueName } from "./format.js";
 import { numberLocale, t } from "./strings.js";
 
 const ICONS = { filter: "filter", exclude: "not" };
-const either = new Intl.ListFormat(numberLocale, { type: "disjunction" });
 
 /** The limits a screen reader was last told of; they are said once, not with every search. */
 let told = "";
@@ -53,6 +52,7 @@ function reading(span, plan) {
   const { effect, field = "", values = [] } = span;
   const names = values.map((value) => valueName(field, value));
   const words = names.length > 1 ? span.value : (names[0] ?? typed(span, plan));
+  const either = new Intl.ListFormat(numberLocale, { type: "disjunction" });
   const value = effect === "exclude" && names.length ? t("readingNot", { value: words }) : words;
   return {
     key: keyOf(span),

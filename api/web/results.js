@@ -107,6 +107,7 @@ export function drawError(error, onretry, onbrowse) {
   $("count").replaceChildren();
   $("notices").replaceChildren();
   $("reading").hidden = true;
+  $("wording").replaceChildren();
   $("more-row").hidden = true;
   const ways = [button(t("retry"), onretry, "primary"), button(t("browseAll"), onbrowse)];
   $("message").replaceChildren(...message("warning", t("errorTitle"), text, ways));

@@ -1,12 +1,25 @@
 /**
  * Every text of the page in English. A value is a template (`{name}` is filled in) or, where
- * it depends on a count, one template per plural category of `Intl.PluralRules`.
+ * it depends on a count, one template per plural category of `Intl.PluralRules`. The other
+ * languages have the same keys and placeholders.
  *
  * @type {Record<string, string | Record<string, string>>}
  */
-export const en = {
+export const texts = {
   skip: "Skip to results",
   home: "Entrepot, start page",
+
+  settings: "Language and privacy",
+  language: "Language",
+  privacy: "Privacy",
+  remember: "Remember what I look at in this visit",
+  rememberHelp:
+    "What you are shown and what you open goes to the shop under a random number, without your name, and results can follow it. It ends with this tab.",
+  remembering: "This visit is remembered",
+  rememberRefused: "This shop does not take that from its page.",
+  forget: "Forget this visit",
+  forgotten: "Forgotten, here and in the shop.",
+  forgottenHere: "The number is forgotten. What the shop has under it belongs to nobody now.",
 
   searchLabel: "Search products",
   searchPlaceholder: "Search by words or photo",
@@ -14,6 +27,12 @@ export const en = {
   choosePhoto: "Search by photo",
   takePhoto: "Take a photo",
   dropHere: "Drop the photo to search with it",
+
+  suggestions: "Suggestions",
+  "suggest.query": "Search",
+  "suggest.product": "Product",
+  "suggest.category": "Category",
+  "suggest.brand": "Brand",
 
   introTitle: "Find it by words, by photo, or by both",
   introMouse: "Describe what you are looking for, drop a photo anywhere on this page, or paste one.",
@@ -59,7 +78,7 @@ export const en = {
   clearAll: "Clear all",
   removeFilter: "Remove filter {field}: {value}",
   activeFilters: "Active filters",
-  facetMore: { other: "Show {n} more" },
+  facetMore: { one: "Show {n} more", other: "Show {n} more" },
   facetLess: "Show fewer",
   from: "From",
   to: "To",
@@ -79,6 +98,15 @@ export const en = {
   removeReading: "Remove {reading}",
   restoreReadings: "Bring back what was removed",
 
+  correctedFor: "Showing results for {text}.",
+  correctedInstead: "Search instead for {text}",
+  relaxed: "Nothing matches all of it. Left out: {readings}.",
+  weakTitle: "Nothing matches well",
+  weakHint: "These come closest. Other words or a photo may help.",
+  translatedAs: "Understood from {language}:",
+  machineMade: "Machine-translated",
+
+  variants: { one: "+{n} variant", other: "+{n} variants" },
   outOfStock: "Out of stock",
   noPhoto: "No photo",
   similar: "Similar",
@@ -101,10 +129,12 @@ export const en = {
   degraded: "Part of the search is off, results may be less precise",
   notAPhoto: "“{name}” is not a photo.",
 
+  recommended: "You may also like",
   description: "Description",
   details: "Details",
   photoOf: "{title}, photo {n} of {count}",
 
+  quote: "“{text}”",
   explainTitle: "Why it is here",
   explainBrowse: "Nothing was searched for, so products stand in the shop’s own order.",
   explainSorted: "You sorted by {field}, so the order follows that and not the match.",
@@ -146,4 +176,22 @@ export const en = {
   "field.currency": "Currency",
   "field.in_stock": "In stock",
   "field.locale": "Language",
+  "field.color": "Color",
+  "field.size": "Size",
+  "field.material": "Material",
+  "field.gender": "Gender",
+  "field.type": "Type",
+  "field.style": "Style",
+  "field.season": "Season",
+  "field.usage": "Occasion",
+  "field.year": "Year",
+  "field.subcategory": "Subcategory",
+
+  "stage.decode": "Read the photo",
+  "stage.understand": "Understand",
+  "stage.encode": "Encode",
+  "stage.retrieve": "Find",
+  "stage.fuse": "Merge",
+  "stage.rank": "Rank",
+  "stage.respond": "Answer",
 };

@@ -65,7 +65,7 @@ def complaints() -> Iterator[list[str]]:
 def page(browser: Browser, shop: str, complaints: list[str]) -> Iterator[Page]:
     """A fresh profile on a desktop-sized screen, before the page is opened."""
     with browser.new_context(base_url=shop, viewport=DESKTOP) as context:
-        yield _watched(context, complaints)
+        yield open_page(context, complaints)
 
 
 @pytest.fixture
@@ -74,10 +74,11 @@ def phone(browser: Browser, shop: str, complaints: list[str]) -> Iterator[Page]:
     with browser.new_context(
         base_url=shop, viewport=PHONE, has_touch=True, is_mobile=True
     ) as context:
-        yield _watched(context, complaints)
+        yield open_page(context, complaints)
 
 
-def _watched(context: BrowserContext, complaints: list[str]) -> Page:
+def open_page(context: BrowserContext, complaints: list[str]) -> Page:
+    """A page whose errors are complaints; closed with its context."""
     context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     page.on("pageerror", lambda error: complaints.append(str(error)))

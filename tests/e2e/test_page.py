@@ -47,7 +47,7 @@ def ids(page: Page, most: int = 4) -> list[str]:
 
 
 def ask(page: Page, words: str) -> None:
-    page.get_by_role("searchbox").fill(words)
+    page.get_by_role("combobox", name="Search products").fill(words)
     with page.expect_response("**/v1/search*"):
         page.keyboard.press("Enter")
 
@@ -78,12 +78,12 @@ def test_words_while_typing(page: Page, categories: dict[str, str]) -> None:
     page.goto("/")
     cards(page)
     with page.expect_response("**/v1/search"):
-        page.get_by_role("searchbox").press_sequentially("house plant")
+        page.get_by_role("combobox", name="Search products").press_sequentially("house plant")
     expect(page).to_have_url(re.compile(r"q=house\+plant$"))
     plants = ["plants" in categories[id] for id in ids(page)]
     assert sum(plants) >= 3
     page.go_back()
-    expect(page.get_by_role("searchbox")).to_have_value("")
+    expect(page.get_by_role("combobox", name="Search products")).to_have_value("")
     expect(page.get_by_role("status").first).to_contain_text("219 products")
 
 
@@ -213,7 +213,7 @@ def test_with_the_keyboard_alone(page: Page) -> None:
     page.goto("/")
     cards(page)
     page.keyboard.press("/")
-    expect(page.get_by_role("searchbox")).to_be_focused()
+    expect(page.get_by_role("combobox", name="Search products")).to_be_focused()
     with page.expect_response("**/v1/search"):
         page.keyboard.type("red leather purse\n")
     expect(cards(page).first.get_by_role("heading")).to_have_text("Red Leather Purse")

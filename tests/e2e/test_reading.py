@@ -83,7 +83,7 @@ def remove(page: Page, reading: str) -> Locator:
 
 
 def ask(page: Page, words: str) -> None:
-    page.get_by_role("searchbox").fill(words)
+    page.get_by_role("combobox", name="Search products").fill(words)
     with page.expect_response("**/v1/search*"):
         page.keyboard.press("Enter")
 
