@@ -105,7 +105,7 @@ from .types import (
     SortBy,
     Translation,
 )
-from .window import Arranger, Explains, NeedsBehaviour, Ranker, RankingBatch
+from .window import Arranger, Explains, ForKnownShoppers, NeedsBehaviour, Ranker, RankingBatch
 from .writing import WriteResult
 
 __all__ = [
@@ -139,6 +139,7 @@ __all__ = [
     "FacetValue",
     "FieldKind",
     "Filter",
+    "ForKnownShoppers",
     "ForbiddenUrl",
     "GenerationLive",
     "GenerationSpec",

@@ -83,6 +83,7 @@ class Answers:
             tuple(getattr(component, "required_vectors", ())),
             isinstance(component, Explains),
             tuple(getattr(component, "required_behaviour", ())),
+            getattr(component, "for_known_shoppers", False),
         )
 
     def rank(self, batch: Any) -> Answer:

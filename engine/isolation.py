@@ -58,6 +58,10 @@ class IsolatedComponent:
     def required_behaviour(self) -> Sequence[Literal["profile", "popularity"]]:
         return self.keeper.declared.required_behaviour
 
+    @property
+    def for_known_shoppers(self) -> bool:
+        return self.keeper.declared.for_known_shoppers
+
     def _numbers(self, question: str, batch: RankingBatch) -> npt.NDArray[Any]:
         answer = self.keeper.ask(Numbers, question, _sent(batch, self.keeper.declared))
         try:
@@ -171,13 +175,14 @@ def isolated(
 def _sent(batch: RankingBatch, declared: Ready) -> RankingBatch:
     """The batch with what its component declared and nothing that only others did, and with the
     shopper's picture scaled down."""
-    fields = {*declared.required_fields, *batch.plan.fields}
+    known = set(declared.required_behaviour)
+    profile = batch.profile if "profile" in known else None
+    liked = profile.fields if profile is not None else ()
+    fields = {*declared.required_fields, *batch.plan.fields, *liked}
     columns = {name: values for name, values in batch.columns.items() if name in fields}
     spaces = set(declared.required_vectors)
     vectors = {using: rows for using, rows in batch.vectors.items() if using in spaces}
     replace = msgspec.structs.replace
-    known = set(declared.required_behaviour)
-    profile = batch.profile if "profile" in known else None
     popularity = batch.popularity if "popularity" in known else None
     batch = replace(batch, columns=columns, vectors=vectors, profile=profile, popularity=popularity)
     query = batch.request.query

@@ -62,6 +62,11 @@ class UserProfile(Struct, frozen=True, eq=False):
     recent: tuple[str, ...] = ()
     bought: tuple[str, ...] = ()
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that it has affinities in: whoever ranks by it needs to see them."""
+        return tuple(dict.fromkeys([*self.session.affinities, *self.long_term.affinities]))
+
 
 def build_profile(
     history: Sequence[Event],

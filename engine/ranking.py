@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .behaviour import Behaviour
 from .guard import Guard, PluginFailed
+from .known import Known, find_out, for_strangers
 from .live import Pipeline
 from .markets import NOWHERE, Place
 from .plan import QueryPlan
@@ -49,9 +50,11 @@ def rank(
     ranked = Ranked(window)
     if not window or not (pipeline.rankers or pipeline.arrangers):
         return ranked
-    batch = _batch(window, pipeline, plan, request, store, place)
-    if behaviour is not None:
-        batch = _with_behaviour(batch, pipeline, store, behaviour, ranked.degraded)
+    ids = [candidate.id for candidate in window]
+    known = find_out(ids, pipeline, request, store, behaviour, ranked.degraded)
+    if known.profile is None:
+        pipeline = for_strangers(pipeline)
+    batch = _batch(window, pipeline, plan, request, store, place, known)
     for guard, ranker in pipeline.rankers:
         try:
             scores = guard.call(partial(ranker.rank, _own(batch)), score_check(len(window)))
@@ -117,11 +120,13 @@ def _batch(
     request: SearchRequest,
     store: VectorStore,
     place: Place,
+    known: Known,
 ) -> RankingBatch:
     plugins: list[Ranker | Arranger] = [p for _, p in pipeline.rankers]
     plugins += [p for _, p in pipeline.arrangers]
     ids = [candidate.id for candidate in window]
-    fields = _union([*(p.required_fields for p in plugins), plan.fields])
+    liked = known.profile.fields if known.profile is not None else ()
+    fields = _union([*(p.required_fields for p in plugins), plan.fields, liked])
     ranks, scores = _lane_arrays(window)
     return RankingBatch(
         ids=ids,
@@ -136,37 +141,9 @@ def _batch(
             for using in ("text", "image")
             if any(using in p.required_vectors for p in plugins)
         },
+        profile=known.profile,
+        popularity=known.popularity,
     )
-
-
-def _with_behaviour(
-    batch: RankingBatch,
-    pipeline: Pipeline,
-    store: VectorStore,
-    behaviour: Behaviour,
-    degraded: list[Degraded],
-) -> RankingBatch:
-    """What somebody in the pipeline wants to know of the shopper and the shop; the search goes on
-    without it where the event store fails."""
-    plugins = [plugin for _, plugin in (*pipeline.rankers, *pipeline.arrangers)]
-    wanted = _union([getattr(plugin, "required_behaviour", ()) for plugin in plugins])
-    ask, request = behaviour.guard, batch.request
-    try:
-        if "profile" in wanted and (request.user_id or request.session_id):
-            who = (request.user_id, request.session_id)
-            history = ask.call(partial(behaviour.history, *who), _anything)
-            profile = behaviour.profile_of(history, request.session_id, store)
-            batch = msgspec.structs.replace(batch, profile=profile)
-        if "popularity" in wanted:
-            popularity = ask.call(partial(behaviour.popularity, batch.ids), _anything)
-            batch = msgspec.structs.replace(batch, popularity=_frozen(popularity))
-    except PluginFailed as error:
-        degraded.append(Degraded(ask.name, str(error)))
-    return batch
-
-
-def _anything(answer: object) -> None:
-    """The engine's own store adapters need no check."""
 
 
 def _lane_arrays(

@@ -22,8 +22,8 @@ class RankingBatch(Struct, frozen=True):
     ``scores`` float32 ``[n]`` is the ranking so far. ``lane_ranks`` int32 ``[n]`` per lane
     (0 = not found there), ``lane_scores`` float32 ``[n]`` (NaN = not found). ``columns``
     and ``vectors`` hold what the plugin declared (``vectors``: float32 ``[n, d]``, zero rows
-    where absent, mean of several photos); ``columns`` also the fields that the plan speaks of
-    (:attr:`QueryPlan.fields`).
+    where absent, mean of several photos); ``columns`` also the fields that the plan and the
+    profile speak of (:attr:`QueryPlan.fields`, :attr:`UserProfile.fields`).
 
     A column holds ``n`` values, ``None`` where a product has none (all of them where the shop has
     no such field), as :func:`engine.schema.field_values` indexes them, by the field's kind:
@@ -102,6 +102,17 @@ class NeedsBehaviour(Protocol):
         """Of "profile" and "popularity", what it wants to find in the batch. Either may be
         ``None`` all the same: for a shopper nobody knows, a shop that keeps no events, or while
         its event store fails."""
+        ...
+
+
+@runtime_checkable
+class ForKnownShoppers(Protocol):
+    """What a ranker or arranger may declare besides that goes by ``batch.profile`` alone."""
+
+    @property
+    def for_known_shoppers(self) -> bool:
+        """Whether it is left out while nothing is known of the shopper: not called, and nothing
+        fetched for it, so that a stranger's search is what it would be without it."""
         ...
 
 

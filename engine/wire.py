@@ -59,6 +59,7 @@ class Ready(Struct, frozen=True, tag=True):
     required_vectors: tuple[Literal["text", "image"], ...] = ()
     explains: bool = False
     required_behaviour: tuple[Literal["profile", "popularity"], ...] = ()
+    for_known_shoppers: bool = False
 
 
 class Offers(Struct, frozen=True, tag=True):

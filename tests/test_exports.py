@@ -42,7 +42,7 @@ PUBLIC = {
     "shoppers": [
         *("Event", "EventProduct", "EventResult", "EventStatus", "EventType", "EVENT_WEIGHTS"),
         *("EventStore", "QueryCount", "from_micros", "to_micros"),
-        *("Taste", "UserProfile", "NeedsBehaviour"),
+        *("Taste", "UserProfile", "NeedsBehaviour", "ForKnownShoppers"),
     ],
     "errors": [
         *("EntrepotError", "InvalidRequest", "InvalidFilter", "InvalidProduct", "InvalidImage"),

@@ -11,7 +11,7 @@ from docs.reference import generate
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "reference"
-GIVEN = {"Register", "Explains", "NeedsBehaviour"}
+GIVEN = {"Register", "ForKnownShoppers", "Explains", "NeedsBehaviour"}
 """Protocols without a contract class of their own: the first is Entrepot's to implement, the
 clauses of the others are among those of rankers and arrangers."""
 TESTED_BY_HAND = {

@@ -51,7 +51,8 @@ ARRANGE_HINT = "Return a flat integer array of distinct positions in batch.ids."
 
 def declares_fields_and_vectors(component: Ranker | Arranger, windows: Windows) -> None:
     """`required_fields`, `required_vectors` and, where there is one, `required_behaviour` are
-    sequences of names; vectors are "text" or "image", behaviour "profile" or "popularity"."""
+    sequences of names; vectors are "text" or "image", behaviour "profile" or "popularity". One
+    that is `for_known_shoppers` asks for the profile."""
     behaviour = ("required_behaviour",) if isinstance(component, NeedsBehaviour) else ()
     for name in ("required_fields", "required_vectors", *behaviour):
         found = getattr(component, name, None)
@@ -68,6 +69,9 @@ def declares_fields_and_vectors(component: Ranker | Arranger, windows: Windows) 
     if odd := set(wanted) - {"profile", "popularity"}:
         hint = "There are: profile, popularity."
         raise ContractBroken(f"required_behaviour names {sorted(odd)}", hint)
+    if getattr(component, "for_known_shoppers", False) and "profile" not in wanted:
+        hint = 'Say required_behaviour = ("profile",), or nobody is known and it never runs.'
+        raise ContractBroken("for_known_shoppers, but asks for no profile", hint)
 
 
 def answers_in_every_size(component: Ranker | Arranger, windows: Windows) -> None:

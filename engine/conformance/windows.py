@@ -173,9 +173,12 @@ class Windows:
         wanted = component.required_behaviour if isinstance(component, NeedsBehaviour) else ()
         places = np.arange(len(batch.ids))
         popularity = read_only(np.where(places % 4, 0.0, 1.5 + places).astype(np.float32))
+        profile = profile if "profile" in wanted else None
+        liked = profile.fields if profile is not None else ()
         return structs.replace(
             batch,
-            profile=profile if "profile" in wanted else None,
+            columns={**{name: values_of({})(name, len(places)) for name in liked}, **batch.columns},
+            profile=profile,
             popularity=popularity if "popularity" in wanted else None,
         )
 
