@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 
-from .fusion import contributions
+from .fusion import Fusion, contributions
 from .localize import Audience
 from .protocols import VectorStore
 from .types import (
@@ -43,12 +43,11 @@ def _sort_key(value: Any) -> list[Any]:
 class Explainer(Struct, frozen=True):
     """Explains a candidate: each lane's contribution, each ranker's delta."""
 
-    weights: Mapping[str, float]
-    rrf_k: int
+    fusion: Fusion = Fusion({})
 
     def __call__(self, candidate: Candidate) -> Explanation:
         return Explanation(
-            lanes=contributions(candidate, self.weights, self.rrf_k),
+            lanes=contributions(candidate, self.fusion),
             fused=candidate.fused,
             rankers=dict(candidate.deltas),
             score=candidate.score,

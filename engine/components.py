@@ -107,7 +107,7 @@ class Components:
         """By profile. An entry is replaced whole when a component is switched on or off."""
         self.recommenders: Sequence[tuple[Guard, Recommender]] = ()
         """Those of the settings that are switched on, in their order; replaced whole, too."""
-        _check_weights(settings)
+        _check_lanes(settings)
         _check_limits(settings)
         _check_names(settings, manager)
         try:
@@ -169,11 +169,13 @@ class Components:
     def _line_up(self) -> None:
         for profile, settings in self._settings.profiles.items():
             self.pipelines[profile] = self._pipeline(settings)
-        self.recommenders = self._chosen(RECOMMENDERS, self._settings.recommendations.recommenders)
+        self.recommenders = self._chosen(RECOMMENDERS, self._settings.recommendations.names)
 
     def _pipeline(self, profile: ProfileSettings) -> Pipeline:
         chosen = {kind: self._chosen(kind, getattr(profile, kind)) for kind in PROFILE_KINDS}
-        return Pipeline(**chosen, weights=profile.weights, group_by=profile.group_by)
+        return Pipeline(
+            **chosen, weights=profile.weights, cutoffs=profile.cutoffs, group_by=profile.group_by
+        )
 
     def _chosen(self, kind: str, names: Iterable[str]) -> list[tuple[Guard, Any]]:
         found = (self._found[kind, name] for name in names)
@@ -259,18 +261,19 @@ def _named(settings: Settings) -> dict[tuple[str, str], None]:
         for kind in PROFILE_KINDS
         for name in getattr(profile, kind)
     }
-    return named | {(RECOMMENDERS, name): None for name in settings.recommendations.recommenders}
+    return named | {(RECOMMENDERS, name): None for name in settings.recommendations.names}
 
 
-def _check_weights(settings: Settings) -> None:
+def _check_lanes(settings: Settings) -> None:
     for name, profile in settings.profiles.items():
-        for lane in profile.weights:
-            if lane.partition(":")[0] not in LANE_WEIGHTS:
-                raise InvalidSettings(
-                    f"profiles.{name}.weights: no lane {lane!r}; there are: "
-                    f"{', '.join(LANE_WEIGHTS)} (translated: text:es)",
-                    field=f"profiles.{name}.weights",
-                )
+        for table in ("weights", "cutoffs"):
+            for lane in getattr(profile, table):
+                if lane.partition(":")[0] not in LANE_WEIGHTS:
+                    raise InvalidSettings(
+                        f"profiles.{name}.{table}: no lane {lane!r}; there are: "
+                        f"{', '.join(LANE_WEIGHTS)} (translated: text:es)",
+                        field=f"profiles.{name}.{table}",
+                    )
 
 
 def _check_limits(settings: Settings) -> None:
@@ -282,7 +285,7 @@ def _check_limits(settings: Settings) -> None:
                 'isolation = "process" beside it, or leave it out',
                 field=field,
             )
-        if limits.isolation == "process" and name in settings.recommendations.recommenders:
+        if limits.isolation == "process" and name in settings.recommendations.names:
             field = f"plugins.limits.{name}.isolation"
             raise InvalidSettings(
                 f"{field}: recommenders ask the store, which a process of their own cannot",

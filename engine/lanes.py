@@ -1,10 +1,11 @@
 """Stage 2: encode the query and decide which lanes to search, and with what weight.
 
 Words search three lanes: ``text`` (text-dense: product texts), ``image`` (image-dense: what
-the photos show) and ``bm25``. A photo searches ``photo`` (the products' photos), and ``like``
-the lanes ``like_text`` and ``like_image`` with the named products' own vectors. A translated
-query adds ``text:<locale>``, ``image:<locale>`` and ``bm25:<locale>``. Words in another language
-than the catalogue's go through the bridge of each encoder, where one is configured.
+the photos show) and ``bm25``; what may be an identifier also ``codes``. A photo searches
+``photo`` (the products' photos), and ``like`` the lanes ``like_text`` and ``like_image`` with the
+named products' own vectors. A translated query adds ``text:<locale>``, ``image:<locale>`` and
+``bm25:<locale>``. Words in another language than the catalogue's go through the bridge of each
+encoder, where one is configured.
 
 Words and pictures keep lanes of their own rather than one averaged vector: cosines between
 two photos run far higher than between words and a photo, so an average would let the photo
@@ -14,30 +15,39 @@ drown the words, while rank fusion weighs both as asked and shows each one's par
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 
+from .codes import query_codes
 from .encoders import bridge_of
 from .errors import NotFound
+from .fusion import Fusion, scales_of
 from .live import Live
 from .plan import QueryPlan
-from .protocols import Encoder, LaneQuery, Vectors, VectorStore
+from .protocols import Encoder, LaneQuery, Scored, Vectors, VectorStore
+from .settings import SearchSettings
 from .types import Query
 
 LANE_WEIGHTS: Mapping[str, float] = {
-    "text": 1.0,
+    "text": 0.5,
     "image": 1.0,
     "bm25": 1.0,
+    "codes": 1.5,
     "photo": 1.0,
     "like_text": 1.0,
     "like_image": 1.0,
 }
 """Defaults of all lanes, against the others of words or of pictures; a translated lane weighs
-what its kind does."""
-_WORD_LANES = ("text", "image", "bm25")
+what its kind does. Those of words were chosen on development queries (decision 0013). ``codes``
+has no share: it is added to the others, and what it finds comes first."""
+IDENTIFIED = 20
+"""A code that more products than this have, with their variants, identifies none of them."""
 
+NO_CUTOFFS: Mapping[str, float] = MappingProxyType({})
 
 Weight = Callable[[str], float]
 """What a lane weighs against the others of its group, by its name."""
@@ -49,13 +59,36 @@ class Lanes(Struct, frozen=True):
     queries: tuple[LaneQuery, ...]
     weights: dict[str, float]
 
+    def found(self, hits: Sequence[list[Scored]]) -> dict[str, list[Scored]]:
+        """The store's answers by lane."""
+        named = {lane.name: rows for lane, rows in zip(self.queries, hits, strict=True)}
+        if "codes" in named:
+            named["codes"] = _identified(named["codes"])
+        return named
 
-def plan_lanes(query: Query, plan: QueryPlan, live: Live, base: Mapping[str, float]) -> Lanes:
+    def fusion(self, found: Mapping[str, Sequence[Scored]], settings: SearchSettings) -> Fusion:
+        """How what was found is fused. A keyword lane ends where no word is met, at 0."""
+        floors = {
+            lane.name: lane.min_score if lane.vector is not None else lane.min_score or 0.0
+            for lane in self.queries
+        }
+        scales = scales_of(found, floors, settings.depth)
+        return Fusion(self.weights, settings.fusion, settings.rrf_k, scales)
+
+
+def plan_lanes(
+    query: Query,
+    plan: QueryPlan,
+    live: Live,
+    base: Mapping[str, float],
+    cutoffs: Mapping[str, float] = NO_CUTOFFS,
+) -> Lanes:
     """Encode only what the lanes with a weight above 0 need.
 
-    ``base`` overrules :data:`LANE_WEIGHTS`. The words' lanes share a weight of 1, and so do
-    the pictures'; where both are present it is ``1 - image_weight`` and ``image_weight``, so
-    that three lanes of words do not outvote one photo.
+    ``base`` overrules :data:`LANE_WEIGHTS`, ``cutoffs`` the encoders' noise floors, by lane. The
+    words' lanes share a weight of 1, and so do the pictures'; where both are present it is
+    ``1 - image_weight`` and ``image_weight``, so that three lanes of words do not outvote one
+    photo.
 
     Raises:
         NotFound: a ``like`` id is not in the index.
@@ -76,11 +109,26 @@ def plan_lanes(query: Query, plan: QueryPlan, live: Live, base: Mapping[str, flo
     if has_words and words > 0:
         queries += _word_lanes(plan, live, weight)
         weights |= _shares(queries, weight, words)
+        if weight("codes") > 0 and (codes := query_codes(plan.original)):
+            queries.append(LaneQuery("codes", "codes", text=" ".join(codes)))
+            weights["codes"] = words * weight("codes")
     if has_picture and pictures > 0:
         lanes = list(_picture_lanes(query, live, weight))
         weights |= _shares(lanes, weight, pictures)
         queries += lanes
+    if cutoffs:
+        queries = [
+            msgspec.structs.replace(q, min_score=cutoffs.get(q.name, q.min_score)) for q in queries
+        ]
     return Lanes(tuple(queries), weights)
+
+
+def _identified(hits: list[Scored]) -> list[Scored]:
+    """The best of them, at most :data:`IDENTIFIED` and never some of several equal ones."""
+    end = len(hits)
+    while end > IDENTIFIED:
+        end = next(i for i, hit in enumerate(hits) if hit.score == hits[end - 1].score)
+    return hits[:end]
 
 
 def _shares(lanes: Sequence[LaneQuery], weight: Weight, whole: float) -> dict[str, float]:
@@ -95,7 +143,8 @@ def _word_lanes(plan: QueryPlan, live: Live, weight: Weight) -> Iterator[LaneQue
     yield from _dense(text, "text", texts, weight, foreign=foreign)
     for suffix, words in texts.items():
         if weight(f"bm25{suffix}") > 0:
-            yield LaneQuery(f"bm25{suffix}", "bm25", text=words)
+            locale = suffix[1:] or plan.locale or ""
+            yield LaneQuery(f"bm25{suffix}", "bm25", text=words, locale=locale)
     if "image" in image.info.modalities:
         yield from _dense(image, "image", texts, weight, foreign=foreign)
 

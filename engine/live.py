@@ -20,13 +20,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One profile: its plugins in the order they run, each with its guard, the lane weights that
-    overrule the defaults, and the field by which results are grouped ("": none)."""
+    """One profile: its plugins in the order they run, each with its guard, the lane weights and
+    cut-offs that overrule the defaults, and the field by which results are grouped ("": none)."""
 
     query_processors: Sequence[tuple[Guard, QueryProcessor]]
     rankers: Sequence[tuple[Guard, Ranker]]
     arrangers: Sequence[tuple[Guard, Arranger]]
     weights: Mapping[str, float] = field(default_factory=dict)
+    cutoffs: Mapping[str, float] = field(default_factory=dict)
     group_by: str = ""
 
 
@@ -41,7 +42,7 @@ class Live:
     pipelines: Mapping[str, Pipeline]
     shop: ShopViews
     behaviour: Behaviour | None = None
-    localization: Localization = Localization()
+    localization: Localization = field(default_factory=Localization)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -10,8 +10,8 @@ import msgspec
 from . import answer
 from .errors import InvalidRequest
 from .facets import browse_facets, counts_without, facets_of
-from .filters import Filter, Terms
-from .fusion import Ranking, candidates, fuse
+from .filters import Filter
+from .fusion import Fusion, Ranking, candidates, fuse
 from .grouping import Groups
 from .inquiry import Inquiry, begin
 from .lanes import Lanes, plan_lanes
@@ -59,53 +59,36 @@ def plan_search(
     return search.plan, search.degraded
 
 
-def admitted_filter(
-    request: SearchRequest,
-    live: Live,
-    settings: SearchSettings,
-    *,
-    in_stock: bool,
-    without: Sequence[str],
-) -> tuple[Filter, list[Degraded]]:
-    """What a browse would be among, business rules and all, less ``without`` and, unless the
-    request asks about stock itself, what is sold out; and which processors failed."""
-    search = begin(request, live, settings)
-    found = search.filter
-    conditions = found.conditions
-    if in_stock and "in_stock" not in request.filters:
-        conditions += (Terms(search.audience.place.field("in_stock"), (True,)),)
-    whole = Filter(conditions, (*found.exclude_ids, *without), found.exclude)
-    return whole, search.degraded
-
-
 def _ranked(search: Inquiry, query: Query) -> SearchResponse:
     live, settings, watch = search.live, search.settings, search.watch
-    lanes = plan_lanes(query, search.plan, live, live.pipelines[search.request.profile].weights)
+    pipeline = live.pipelines[search.request.profile]
+    lanes = plan_lanes(query, search.plan, live, pipeline.weights, pipeline.cutoffs)
     watch.lap("encode")
     found = _retrieve(search, lanes, search.filter)
     if search.plan.filters:
         found = _recovered(search, lanes, found)
     watch.lap("retrieve")
-    ranking = fuse(found, lanes.weights, settings.rrf_k)
+    fusion = lanes.fusion(found, settings)
+    ranking = fuse(found, fusion)
     watch.lap("fuse")
     ids = [id for _, id in ranking]
     if search.pins:
         ids = list(dict.fromkeys([*ids, *search.pins]))
     if search.group_by:
         search.groups = Groups(ids, search.group_by, search.store)
-    page = _page(search, ranking, found)
+    page = _page(search, ranking, found, fusion)
     watch.lap("rank")
 
     def again(filter: Filter) -> list[str]:
         return _ids(_retrieve(search, lanes, filter))
 
     facets = facets_of(search.facet_question(), ids, search.store, again)
-    return _respond(search, page, facets, len(search.groups or ids), lanes)
+    return _respond(search, page, facets, len(search.groups or ids), fusion)
 
 
 def _retrieve(search: Inquiry, lanes: Lanes, filter: Filter) -> Found:
     hits = search.store.search_batch(lanes.queries, filter, search.settings.depth)
-    return {lane.name: rows for lane, rows in zip(lanes.queries, hits, strict=True)}
+    return lanes.found(hits)
 
 
 def _ids(found: Found) -> list[str]:
@@ -127,7 +110,7 @@ def _recovered(search: Inquiry, lanes: Lanes, found: Found) -> Found:
     return found
 
 
-def _page(search: Inquiry, ranking: Ranking, found: Found) -> list[Candidate]:
+def _page(search: Inquiry, ranking: Ranking, found: Found, fusion: Fusion) -> list[Candidate]:
     """The candidates of the page asked for.
 
     Rankers always see the same window, whatever the page; what lies below it keeps its fused
@@ -140,10 +123,10 @@ def _page(search: Inquiry, ranking: Ranking, found: Found) -> list[Candidate]:
         ids = answer.sort_ids(list(scores), request.sort, store)
         if search.groups is not None:
             ids = search.groups.leading(ids)
-        return candidates([(scores[id], id) for id in ids[start:end]], found)
+        return candidates([(scores[id], id) for id in ids[start:end]], found, fusion)
     pipeline = search.live.pipelines[request.profile]
     size = request.rerank_window or search.settings.rerank_window
-    window = candidates(ranking[:size], found)
+    window = candidates(ranking[:size], found, fusion)
     place = search.audience.place
     ranked = rank(window, pipeline, search.plan, request, store, search.live.behaviour, place)
     order, tail = ranked.window, ranking[size:]
@@ -156,7 +139,8 @@ def _page(search: Inquiry, ranking: Ranking, found: Found) -> list[Candidate]:
     pinned: dict[str, Candidate] = {}
     if pins:
         pinned = {id: Candidate(id, {}, 0.0) for id in pins}
-        pinned |= {c.id: c for c in candidates([r for r in tail if r[1] in pins], found)}
+        below = [row for row in tail if row[1] in pins]
+        pinned |= {c.id: c for c in candidates(below, found, fusion)}
         pinned |= {c.id: c for c in window if c.id in pins}
         order = [c for c in order if c.id not in pins]
         tail = [(score, id) for score, id in tail if id not in pins]
@@ -164,7 +148,8 @@ def _page(search: Inquiry, ranking: Ranking, found: Found) -> list[Candidate]:
     first, last = layout.own(start, end)
     own = order[first:last]
     if last > len(order):
-        own += candidates(tail[max(0, first - len(order)) : last - len(order)], found)
+        below = tail[max(0, first - len(order)) : last - len(order)]
+        own += candidates(below, found, fusion)
     page = layout.page(start, end, own, pinned)
     if request.explain:
         explain(ranked, page)
@@ -210,7 +195,7 @@ def _browse(search: Inquiry) -> SearchResponse:
         explain_pins(page, search.plan, layout, None)
     search.watch.lap("retrieve")
     facets = browse_facets(search.facet_question(), store)
-    return _respond(search, page, facets, total, Lanes((), {}))
+    return _respond(search, page, facets, total, Fusion({}))
 
 
 def _respond(
@@ -218,10 +203,10 @@ def _respond(
     page: list[Candidate],
     facets: dict[str, FacetResult],
     total: int,
-    lanes: Lanes,
+    fusion: Fusion,
 ) -> SearchResponse:
     request, plan, live, watch = search.request, search.plan, search.live, search.watch
-    explainer = answer.Explainer(lanes.weights, search.settings.rrf_k)
+    explainer = answer.Explainer(fusion)
     words = " ".join((plan.text, *plan.translations.values()))
     audience = search.audience
     hits = answer.make_hits(page, request, words, live.store, explainer, audience)

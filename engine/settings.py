@@ -77,10 +77,12 @@ class EncoderSettings(_Table, frozen=True):
 
 
 class SearchSettings(_Table, frozen=True):
-    """Retrieval and fusion. ``rrf_k`` = 60 is the constant of Cormack, Clarke and Büttcher,
+    """Retrieval and fusion. ``fusion`` is by normalised "scores" (decision 0013) or by ranks,
+    "rrf"; ``rrf_k`` = 60 is the constant of Cormack, Clarke and Büttcher,
     SIGIR 2009; ``depth`` is how far down each lane is read (200: decision 0005); ``cache``
     counts query embeddings kept (0: none)."""
 
+    fusion: Literal["scores", "rrf"] = "scores"
     rrf_k: Annotated[int, Meta(ge=0)] = 60
     depth: Annotated[int, Meta(ge=1, le=MAX_WINDOW)] = 200
     rerank_window: Annotated[int, Meta(ge=1, le=MAX_WINDOW)] = 200
@@ -90,13 +92,15 @@ class SearchSettings(_Table, frozen=True):
 
 class ProfileSettings(_Table, frozen=True):
     """A named pipeline: component names in the order they run, lane weights (a lane not named
-    keeps its default; 0 switches it off), and ``group_by``, a keyword field whose values show once
-    each in a result, as "group_id" does for variants ("": none)."""
+    keeps its default; 0 switches it off), ``cutoffs``, the raw scores below which a lane's hits are
+    left out, instead of its encoder's noise floor, and ``group_by``, a keyword field whose values
+    show once each in a result, as "group_id" does for variants ("": none)."""
 
     query_processors: tuple[str, ...] = ("normalize", "understand", "rules")
     rankers: tuple[str, ...] = ("understood", "availability", "rules")
     arrangers: tuple[str, ...] = ()
     weights: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
+    cutoffs: dict[str, float] = field(default_factory=dict)
     group_by: str = ""
 
 

@@ -161,10 +161,12 @@ class Candidate(Struct):
 
 
 class LaneContribution(Struct, frozen=True):
-    """One lane's part of a fused score: ``weight / (k + rank)``."""
+    """One lane's part of a fused score: ``weight · normalized``, where ``normalized`` is what its
+    raw ``score`` or its ``rank`` counts among the lane's hits (:mod:`engine.fusion`)."""
 
     rank: int
     score: float
+    normalized: float
     weight: float
     contribution: float
 
