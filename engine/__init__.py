@@ -54,6 +54,7 @@ from .filters import Filter, Range, Terms, selector
 from .generations import GenerationStatus
 from .health import Health
 from .hookspecs import API_VERSION, NoOptions, Register, hookimpl
+from .lexicon import Lexicon
 from .manager import PluginManager, PluginStatus
 from .manifest import (
     ImageTower,
@@ -106,6 +107,7 @@ from .types import (
     Translation,
 )
 from .window import Arranger, Explains, ForKnownShoppers, NeedsBehaviour, Ranker, RankingBatch
+from .words import Term, fold, terms
 from .writing import WriteResult
 
 __all__ = [
@@ -161,6 +163,7 @@ __all__ = [
     "LaneContribution",
     "LaneHit",
     "LaneQuery",
+    "Lexicon",
     "LostPin",
     "Manifest",
     "Measures",
@@ -205,6 +208,7 @@ __all__ = [
     "StoreUnavailable",
     "TagDecoder",
     "Taste",
+    "Term",
     "Terms",
     "TextTower",
     "Translation",
@@ -219,6 +223,7 @@ __all__ = [
     "agreement",
     "bootstrap_interval",
     "dcg",
+    "fold",
     "from_micros",
     "hookimpl",
     "load_compiled",
@@ -231,6 +236,7 @@ __all__ = [
     "read_queries",
     "rounds_activations",
     "selector",
+    "terms",
     "texts",
     "to_micros",
     "unfit",

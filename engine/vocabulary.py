@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from .filters import Filter, Range
+from .lexicon import Lexicon
 from .protocols import Encoder, ShopView, VectorStore
 from .rules import NO_RULES, RuleSet
 from .schema import field_values, word_fields
@@ -45,8 +46,13 @@ class ShopViews:
                 self._current = msgspec.structs.replace(self._current, rules=rules)
         return self._current
 
+    def learn(self, lexicon: Lexicon) -> None:
+        """Take a lexicon that was read of this store."""
+        with self._lock:
+            self._current = msgspec.structs.replace(self._current, lexicon=lexicon)
+
     def add(self, products: Sequence[Product]) -> None:
-        """Take up the products' values; the view changes only where one of them is new."""
+        """Take up the products' values and words; the view changes only where one is new."""
         with self._lock:
             vocabulary, prices = self._current.vocabulary, self._current.prices
             fields = [field_values(product, self._current.schema) for product in products]
@@ -60,6 +66,20 @@ class ShopViews:
                     vocabulary={**vocabulary, **merged},
                     prices=dict(Counter(prices) + priced),
                 )
+            self._spell(products, fields)
+
+    def _spell(
+        self, products: Sequence[Product], fields: Sequence[Mapping[str, AttributeValue]]
+    ) -> None:
+        """Words of a lexicon that was read before; into one that comes later they are read."""
+        before = self._current.lexicon
+        if not before.words:
+            return
+        held = [[v for n in self._current.vocabulary for v in _held([f], n)] for f in fields]
+        titles = [product.title for product in products]
+        lexicon = before.with_words(zip(titles, held, strict=True))
+        if lexicon is not before:
+            self._current = msgspec.structs.replace(self._current, lexicon=lexicon)
 
 
 def _held(fields: Iterable[Mapping[str, AttributeValue]], name: str) -> Iterator[str]:

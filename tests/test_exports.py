@@ -33,6 +33,7 @@ PUBLIC = {
         *("CatalogueSource", "RawRecord"),
         *("Rule", "When", "RuleSet", "NO_RULES", "texts", "unfit", "selector"),
         *("QueryProcessor", "ShopView", "Ranker", "Arranger", "RankingBatch"),
+        *("Lexicon", "Term", "fold", "terms"),
         *("Explains", "Reasons", "Move"),
     ],
     "evaluation": [

@@ -1,0 +1,229 @@
+"""Reads the words of the live catalogue in the background: its lexicon, and what to suggest.
+
+Both are made again some time after products were written, and once an hour for what shoppers
+search for. Reading goes on beside searches, a few products at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from .behaviour import Behaviour
+from .errors import InvalidRequest, NotFound
+from .events import QueryCount
+from .filters import Filter
+from .lexicon import Lexicon, LexiconReader
+from .live import Live
+from .phrases import PhraseReader
+from .protocols import VectorStore
+from .schema import CATEGORY_SEPARATOR, word_fields
+from .suggest import Entry, Kind, Suggestion, SuggestionIndex
+from .understanding import warm_up
+from .words import terms
+
+log = logging.getLogger(__name__)
+
+CHUNK = 250
+"""Products read at a time: some milliseconds of computing, in which searches wait."""
+BREATH_S = 0.005
+"""Pause after each, so that reading takes at most about half of one core."""
+PAUSE_S = 5.0
+"""Between two readings at least, and :data:`REST` times what the last one took: a shop that is
+written to all day is not read all day."""
+REST = 10
+REFRESH_S = 3600.0
+MAX_PRODUCTS = 100_000
+"""Suggested by their titles; first those that shoppers want most."""
+MAX_QUERIES = 1000
+QUERY_DAYS = 90.0
+MAX_SUGGESTIONS = 20
+MAX_TEXT = 100
+"""Characters of a suggestion that is not a product."""
+ASKED = 2.0
+"""What one shopper's search says beside one more product, in the logarithm of counts: that a
+query is asked matters more than how much fits it. Our choice."""
+Lease = Callable[[], AbstractContextManager[Live | None]]
+
+
+class ShopWords:
+    """Keeps the words of an engine's live generation. Thread-safe."""
+
+    def __init__(self, lease: Lease, behaviour: Behaviour) -> None:
+        self._lease = lease
+        self._behaviour = behaviour
+        self._suggestions = SuggestionIndex()
+        self._reading = threading.Lock()
+        self._due = threading.Event()
+        self._hurry = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="shop words", daemon=True)
+        self._thread.start()
+
+    def suggest(self, typed: str, limit: int) -> list[Suggestion]:
+        """Completions of ``typed``, best first; none until the catalogue was first read."""
+        return self._suggestions.suggest(typed, limit)
+
+    def changed(self, *, now: bool = False) -> None:
+        """Have the catalogue read again: soon, or at once where another one is ``now`` live."""
+        if now:
+            self._hurry.set()
+        self._due.set()
+
+    def read(self) -> None:
+        """Read the catalogue; returns when its words are known. Raises StoreError."""
+        with self._reading:
+            self._due.clear()
+            with self._lease() as live:
+                if live is None:
+                    self._suggestions = SuggestionIndex()
+                    return
+                store, fields = live.store, word_fields(live.store.spec.schema)
+                ids = store.scroll(Filter(), store.count(Filter()))
+            found = _Found()
+            for start in range(0, len(ids), CHUNK):
+                chunk = ids[start : start + CHUNK]
+                with self._lease() as live:
+                    if live is None or live.store is not store:
+                        return  # another generation, whose own reading is due
+                    found.read(chunk, store.columns(chunk, ["title", *fields]))
+                if self._closing.wait(BREATH_S):
+                    return
+            self._publish(store, found)
+
+    def close(self) -> None:
+        self._closing.set()
+        self._hurry.set()
+        self._due.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._closing.is_set():
+            self._due.wait(REFRESH_S)
+            self._hurry.clear()
+            started = time.monotonic()
+            try:
+                self.read()
+            except Exception:  # a store or plugin may raise anything; searches go on without
+                log.exception("the words of the catalogue could not be read")
+            if not self._closing.is_set():
+                self._hurry.wait(max(PAUSE_S, REST * (time.monotonic() - started)))
+
+    def _publish(self, store: VectorStore, found: _Found) -> None:
+        lexicon = found.lexicon.lexicon()
+        with self._lease() as live:
+            if live is None or live.store is not store:
+                return
+            shop = live.shop.current
+            processors = [p for line in live.pipelines.values() for p in line.query_processors]
+            warm_up(processors, msgspec.structs.replace(shop, lexicon=lexicon))
+            live.shop.learn(lexicon)
+        asked = [query for query in self._queries() if leads_somewhere(query, lexicon)]
+        entries = [
+            *texts_to_suggest(found.phrases.phrases(), shop.vocabulary, asked),
+            *products_to_suggest(found.titles, self._popular()),
+        ]
+        self._suggestions = SuggestionIndex(entries)
+
+    def _queries(self) -> list[QueryCount]:
+        try:
+            return self._behaviour.queries(QUERY_DAYS, MAX_QUERIES)
+        except NotFound:  # no events are kept
+            return []
+
+    def _popular(self) -> list[str]:
+        try:
+            best = self._behaviour.store.popular(MAX_PRODUCTS, datetime.now(UTC))
+        except NotFound:
+            return []
+        return [id for id, _ in best]
+
+
+class KnowsWords:
+    """The part of an :class:`engine.Engine` that is about the shop's words."""
+
+    words: ShopWords
+
+    def suggest(self, typed: str, limit: int = 10) -> list[Suggestion]:
+        """Completions of what a shopper has typed so far, best first; none until the catalogue
+        has been read, soon after it went live.
+
+        Raises:
+            InvalidRequest: ``limit`` is outside 1…20.
+        """
+        if not 1 <= limit <= MAX_SUGGESTIONS:
+            raise InvalidRequest(f"limit: {limit} is outside 1…{MAX_SUGGESTIONS}", field="limit")
+        return self.words.suggest(typed, limit)
+
+
+class _Found:
+    """What was read of a catalogue so far."""
+
+    def __init__(self) -> None:
+        self.lexicon = LexiconReader()
+        self.phrases = PhraseReader()
+        self.titles: dict[str, str] = {}
+
+    def read(self, ids: Sequence[str], columns: dict[str, list[Any]]) -> None:
+        titles = columns.pop("title")
+        self.lexicon.read(titles, columns.values())
+        self.phrases.read(titles)
+        if len(self.titles) < MAX_PRODUCTS:
+            self.titles.update((i, t) for i, t in zip(ids, titles, strict=True) if t)
+
+
+def leads_somewhere(query: QueryCount, lexicon: Lexicon) -> bool:
+    """Whether a query that shoppers asked is worth suggesting: it mostly found something, and
+    all of its words are the shop's, or somebody clicked on what it found (as they do where it
+    was translated)."""
+    if query.searches and 2 * query.zero_results >= query.searches:
+        return False
+    return query.clicks > 0 or all(lexicon.knows(term.word) for term in terms(query.query))
+
+
+def texts_to_suggest(
+    phrases: Mapping[str, int],
+    vocabulary: Mapping[str, Mapping[str, int]],
+    queries: Iterable[QueryCount],
+) -> list[Entry]:
+    """What can be searched for, best first: queries by how many shoppers asked them, the others
+    by how many products they have; of the same words the last of these kinds."""
+    found: dict[str, tuple[float, Entry]] = {}
+
+    def add(text: str, kind: Kind, score: float, ref: str = "") -> None:
+        key = " ".join(term.word for term in terms(text))
+        known = found.get(key)
+        if key and len(text) <= MAX_TEXT:
+            same_kind = known is not None and known[1].kind == kind
+            entry = known[1] if known is not None and same_kind else Entry(text, kind, ref)
+            found[key] = max(score, known[0] if known else 0.0), entry
+
+    for phrase, products in phrases.items():
+        add(phrase, "query", math.log1p(products))
+    for brand, products in vocabulary.get("brand", {}).items():
+        add(brand, "brand", math.log1p(products), brand)
+    by_size = sorted(vocabulary.get("category", {}).items(), key=lambda item: -item[1])
+    for path, products in by_size:
+        add(path.rpartition(CATEGORY_SEPARATOR)[2], "category", math.log1p(products), path)
+    for query in queries:
+        add(query.query, "query", math.log1p(query.shoppers) * ASKED)
+    ordered = sorted(found.values(), key=lambda item: (-item[0], item[1]))
+    return [entry for _, entry in ordered]
+
+
+def products_to_suggest(titles: Mapping[str, str], popular: Iterable[str]) -> Iterator[Entry]:
+    """Products by their titles, the popular ones first; one of each title."""
+    seen: set[str] = set()
+    for id in dict.fromkeys([*popular, *titles]):
+        title = titles.get(id, "")
+        if title and title not in seen:
+            seen.add(title)
+            yield Entry(title, "product", id)
