@@ -18,7 +18,7 @@ from engine.core import Engine
 from .errors import EXCEPTION_HANDLERS, AnyRequest
 from .metrics import Metrics
 from .observe import Observe
-from .routes import admin, events, health, page, products, rules, search
+from .routes import admin, evaluation, events, health, page, products, rules, search
 from .shops import Shop, Shops
 
 BODY_OVERHEAD = 1_000_000
@@ -53,6 +53,7 @@ def create_app(engines: Mapping[str, Engine]) -> Litestar:
             *events.HANDLERS,
             *rules.HANDLERS,
             *admin.HANDLERS,
+            *evaluation.HANDLERS,
             *health.HANDLERS,
             *page.page_handlers(),
         ],

@@ -14,20 +14,24 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from engine.core import Engine
+from engine.evaluation.gate import Evidence
 from engine.generations import GenerationStatus
 
 from .cli_common import config_option, settings_from
-from .engines import open_engine
+from .engines import check_generation, open_engine, promote_generation
+from .evaluating import with_pictures
+from .evaluation_tables import evidence_shown, show_evidence
 from .remote import call, promote_remotely
 from .running import find_server
 from .schemas import Promoted
 
 
 class Shop(Protocol):
-    """What the commands need; an engine is one."""
+    """What the commands need."""
 
     def generations(self) -> list[GenerationStatus]: ...
-    def promote(self, generation: str) -> None: ...
+    def promote(self, generation: str, gate: Path | None, *, force: bool) -> Evidence | None: ...
     def rollback(self) -> str: ...
     def drop(self, generation: str) -> None: ...
 
@@ -42,8 +46,9 @@ class RemoteShop:
         answer = call(self._client, "GET", "/v1/generations")
         return msgspec.json.decode(answer, type=list[GenerationStatus])
 
-    def promote(self, generation: str) -> None:
-        promote_remotely(self._client, generation)
+    def promote(self, generation: str, gate: Path | None, *, force: bool) -> Evidence | None:
+        sent = with_pictures(gate) if gate else None
+        return promote_remotely(self._client, generation, sent, force=force)
 
     def rollback(self) -> str:
         answer = call(self._client, "POST", "/v1/generations/rollback")
@@ -51,6 +56,22 @@ class RemoteShop:
 
     def drop(self, generation: str) -> None:
         call(self._client, "DELETE", f"/v1/generations/{quote(generation, safe='')}")
+
+
+class LocalShop:
+    """The shop that this process opened."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.generations = engine.generations
+        self.rollback = engine.rollback
+        self.drop = engine.drop
+        self._engine = engine
+
+    def promote(self, generation: str, gate: Path | None, *, force: bool) -> Evidence | None:
+        sent = with_pictures(gate) if gate else None
+        evidence = check_generation(self._engine, generation, sent, force=force)
+        promote_generation(self._engine, generation)
+        return evidence
 
 
 @contextmanager
@@ -62,7 +83,7 @@ def open_shop(config: Path | None) -> Iterator[Shop]:
             yield RemoteShop(client)
     else:
         with open_engine(settings) as engine:
-            yield engine
+            yield LocalShop(engine)
 
 
 @click.group("generations")
@@ -85,11 +106,18 @@ def list_all(config: Path | None) -> None:
 
 @command.command("promote")
 @click.argument("name")
+@click.option(
+    "--gate",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Rules and judgments it must pass [default: generations.gate].",
+)
+@click.option("--force", is_flag=True, help="Whatever the gate finds.")
 @config_option
-def promote(name: str, config: Path | None) -> None:
-    """Make generation NAME live."""
-    with open_shop(config) as shop:
-        shop.promote(name)
+def promote(name: str, gate: Path | None, force: bool, config: Path | None) -> None:
+    """Make generation NAME live, if it passes the gate (exit status 1 if not)."""
+    with open_shop(config) as shop, evidence_shown():
+        if evidence := shop.promote(name, gate, force=force):
+            show_evidence(evidence)
     click.echo(f"{name} is live")
 
 

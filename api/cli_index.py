@@ -12,7 +12,8 @@ from engine.settings import Settings
 from indexer import run_build
 
 from .cli_common import config_option, settings_from
-from .engines import open_engine, promote_generation
+from .engines import check_generation, open_engine, promote_generation
+from .evaluation_tables import evidence_shown, show_evidence
 from .progress import progress_bar
 from .remote import promote_remotely
 from .running import find_server
@@ -21,13 +22,21 @@ from .running import find_server
 @click.command("index")
 @click.argument("source", default="")
 @click.option("--no-promote", is_flag=True, help="Build, but leave the live index as it is.")
+@click.option("--force", is_flag=True, help="Make it live whatever the gate finds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
 @config_option
 @click.pass_context
 def command(
-    ctx: click.Context, source: str, no_promote: bool, as_json: bool, config: Path | None
+    ctx: click.Context,
+    source: str,
+    no_promote: bool,
+    force: bool,
+    as_json: bool,
+    config: Path | None,
 ) -> None:
     """Index a catalogue and make it live.
+
+    Where the settings name a gate (generations.gate), it must pass that first.
 
     SOURCE is a JSONL, CSV or Parquet file or a folder of photos [default: catalogue.source].
     Exit status: 0 when every product is in the index, 1 when some failed, 2 when nothing was
@@ -41,19 +50,24 @@ def command(
     else:
         click.echo(report.summary())
     if report.built and not no_promote:
-        promote(settings, report.generation)
+        promote(settings, report.generation, force=force)
         click.echo(f"{report.generation} is live", err=as_json)
     ctx.exit(report.exit_status)
 
 
-def promote(settings: Settings, generation: str) -> None:
-    """In the process that holds the index: a running server, else this one."""
-    if client := find_server(settings):
-        with closing(client):
-            promote_remotely(client, generation)
-    else:
-        with open_engine(settings) as engine:
-            promote_generation(engine, generation)
+def promote(settings: Settings, generation: str, *, force: bool) -> None:
+    """In the process that holds the index: a running server, else this one; through the gate that
+    the settings name. What it found goes to stderr."""
+    with evidence_shown():
+        if client := find_server(settings):
+            with closing(client):
+                evidence = promote_remotely(client, generation, force=force)
+        else:
+            with open_engine(settings) as engine:
+                evidence = check_generation(engine, generation, force=force)
+                promote_generation(engine, generation)
+    if evidence is not None:
+        show_evidence(evidence)
 
 
 def _absolute(source: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from msgspec import structs
 
 from engine.errors import (
     CompiledMismatch,
@@ -16,6 +17,7 @@ from engine.errors import (
     EncoderError,
     EntrepotError,
     ForbiddenUrl,
+    GateRefused,
     GenerationLive,
     ImageTooLarge,
     IndexMismatch,
@@ -54,6 +56,7 @@ STATUS: dict[type[EntrepotError], int] = {
     NotFound: 404,
     InvalidRules: 409,
     EditConflict: 412,
+    GateRefused: 409,
     InvalidSettings: 500,
     PluginError: 500,
     UnknownPlugin: 500,
@@ -87,7 +90,10 @@ def on_entrepot_error(request: AnyRequest, error: EntrepotError) -> Response[Pro
         log.log(level, "%s: %s: %s", request_id_of(request.scope), type(error).__name__, error)
     words = _WORD_START.sub(" ", type(error).__name__).capitalize()
     slug = _WORD_START.sub("-", type(error).__name__).lower()
-    return _respond(request, f"urn:entrepot:{slug}", words, status, str(error), error.field)
+    answered = _respond(request, f"urn:entrepot:{slug}", words, status, str(error), error.field)
+    if isinstance(error, GateRefused):
+        answered.content = structs.replace(answered.content, evidence=error.evidence)
+    return answered
 
 
 def on_http_error(request: AnyRequest, error: HTTPException) -> Response[Problem]:

@@ -8,17 +8,18 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from engine.errors import EntrepotError, InvalidRequest
+from engine.errors import EntrepotError, GateRefused, InvalidRequest
+from engine.evaluation.gate import Evidence, Gate
 from engine.schema import CORE_FIELDS, IndexSchema
 
-from .schemas import Fields, Problem
+from .schemas import Fields, Problem, Promoted, Promotion
 
 
 def call(client: httpx.Client, method: str, path: str, body: Any = None) -> bytes:
     """The answer's body.
 
     Raises:
-        InvalidRequest, EntrepotError: what the server said was wrong, in its words.
+        InvalidRequest, GateRefused, EntrepotError: what the server said was wrong, in its words.
     """
     content = None if body is None else msgspec.json.encode(body)
     headers = {} if body is None else {"Content-Type": "application/json"}
@@ -29,13 +30,24 @@ def call(client: httpx.Client, method: str, path: str, body: Any = None) -> byte
     if response.is_success:
         return response.content
     problem = _problem(response)
+    if problem.evidence is not None:
+        raise GateRefused(problem.detail, field=problem.field or None, evidence=problem.evidence)
     kind = InvalidRequest if problem.status == 400 else EntrepotError
     raise kind(problem.detail, field=problem.field or None)
 
 
-def promote_remotely(client: httpx.Client, generation: str) -> None:
-    """Ask the server to make ``generation`` live."""
-    call(client, "POST", f"/v1/generations/{quote(generation, safe='')}/promote")
+def promote_remotely(
+    client: httpx.Client, generation: str, gate: Gate | None = None, *, force: bool = False
+) -> Evidence | None:
+    """Ask the server to make ``generation`` live; what its gate found, where there is one.
+
+    Raises:
+        GateRefused: it may not go live. What :func:`call` raises.
+    """
+    client.timeout = httpx.Timeout(None, connect=5.0)  # a gate asks every judged query twice
+    path = f"/v1/generations/{quote(generation, safe='')}/promote"
+    answer = call(client, "POST", path, Promotion(gate, force))
+    return msgspec.json.decode(answer, type=Promoted).evidence
 
 
 def declared_fields(client: httpx.Client) -> IndexSchema:

@@ -9,6 +9,7 @@ from litestar.datastructures import UploadFile
 from msgspec import Meta, Struct
 
 from engine.breaker import State
+from engine.evaluation.gate import Evidence, Gate
 from engine.events import EventStatus, QueryCount
 from engine.manager import PluginStatus
 from engine.plan import AppliedRule, QueryPlan
@@ -230,10 +231,19 @@ class RuleTested(Struct, frozen=True):
     degraded: tuple[Degraded, ...] = ()
 
 
-class Promoted(Struct, frozen=True):
-    """The generation that is live now."""
+class Promotion(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a generation is promoted: through ``gate`` instead of the one that the settings name, if
+    any; ``force`` takes it in whatever the gate finds, which is logged."""
+
+    gate: Gate | None = None
+    force: bool = False
+
+
+class Promoted(Struct, frozen=True, omit_defaults=True):
+    """The generation that is live now, and what its gate found."""
 
     live: str
+    evidence: Evidence | None = None
 
 
 class Live(Struct, frozen=True):
@@ -261,7 +271,8 @@ class Readiness(Struct, frozen=True):
 
 class Problem(Struct, frozen=True, omit_defaults=True):
     """An error by RFC 9457. ``type`` is stable; ``detail`` says what is wrong and what helps;
-    ``field`` names the offending input; ``request_id`` finds the entry in the server's log."""
+    ``field`` names the offending input; ``request_id`` finds the entry in the server's log;
+    ``evidence`` is what a gate found that refuses a generation."""
 
     type: str
     title: str
@@ -270,3 +281,4 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     field: str = ""
     errors: list[dict[str, str]] = []
     request_id: str = ""
+    evidence: Evidence | None = None

@@ -12,6 +12,7 @@
     ├── NotFound                no such product, generation or shop (HTTP 404)
     ├── InvalidRules            the file of business rules is broken (HTTP 409)
     ├── EditConflict            somebody else changed it meanwhile (HTTP 412)
+    ├── GateRefused             a generation is not shown to be good enough (HTTP 409)
     ├── InvalidSettings         entrepot.toml or an ENTREPOT_ variable is wrong
     ├── PluginError             a plugin failed to load, to build or to answer
     │   └── UnknownPlugin           a name nobody registered
@@ -76,6 +77,14 @@ class InvalidRules(EntrepotError): ...
 
 
 class EditConflict(EntrepotError): ...
+
+
+class GateRefused(EntrepotError):
+    """``evidence`` is an :class:`engine.evaluation.gate.Evidence`: what was measured."""
+
+    def __init__(self, message: str, *, evidence: object = None, field: str | None = None) -> None:
+        super().__init__(message, field=field)
+        self.evidence = evidence
 
 
 class InvalidSettings(EntrepotError): ...

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import Body, FromPath
 
 from engine.generations import GenerationStatus
 from engine.manager import KINDS
 from engine.schema import CORE_FIELDS
 
 from ..convert import component_info
-from ..engines import promote_generation
+from ..engines import check_generation, promote_generation
 from ..guards import may_write
 from ..openapi import NEEDS_KEY, problems
-from ..schemas import ComponentInfo, FieldInfo, Fields, Plugins, Promoted
+from ..schemas import ComponentInfo, FieldInfo, Fields, Plugins, Promoted, Promotion
 from ..shops import Shop
 
 TAGS = ["shop"]
@@ -72,7 +74,7 @@ async def fields(shop: NamedDependency[Shop]) -> Fields:
     return Fields(
         [
             FieldInfo(name, kind, name in CORE_FIELDS)
-            for name in schema.names()
+            for name in (*CORE_FIELDS, *schema.attributes)
             if (kind := schema.kind(name))
         ]
     )
@@ -93,11 +95,20 @@ async def generations(shop: NamedDependency[Shop]) -> list[GenerationStatus]:
     tags=TAGS,
     operation_id="promoteGeneration",
 )
-async def promote(name: FromPath[str], shop: NamedDependency[Shop]) -> Promoted:
-    """Make a built generation live; searches and writes go on meanwhile. All but the newest
-    two and the live one are dropped."""
+async def promote(
+    name: FromPath[str],
+    shop: NamedDependency[Shop],
+    data: Annotated[Promotion | None, Body()] = None,
+) -> Promoted:
+    """Make a built generation live; searches and writes go on meanwhile. Where there is a gate it
+    must pass it first, or 409 says what was found. All but the newest two and the live one are
+    dropped."""
+    asked = data or Promotion()
+    evidence = await shop.workers.try_out(
+        check_generation, shop.engine, name, asked.gate, force=asked.force
+    )
     await shop.workers.write(promote_generation, shop.engine, name)
-    return Promoted(name)
+    return Promoted(name, evidence)
 
 
 @post(

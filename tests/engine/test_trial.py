@@ -65,14 +65,13 @@ def test_the_live_generation_under_other_settings(fresh: Engine) -> None:
 def test_numbers_can_be_adjusted(fresh: Engine) -> None:
     asked = SearchRequest(Query("red mug"), profile="words", explain=True)
     with fresh.trial() as trial:
-        first = trial.adjusted("words", {"weights.bm25": 0.0, "rrf_k": 9}).search(asked).hits[0]
-        assert first.explain is not None
-        assert set(first.explain.lanes) == {"text"}
-        assert first.explain.fused == pytest.approx(1 / (9 + 1))
-        again = trial.search(asked).hits[0].explain
-        assert again is not None
-        assert set(again.lanes) == {"text", "bm25"}, "the trial itself has not changed"
-        for wrong in ({"weights.nonsense": 1.0}, {"weights.bm25": -1.0}, {"rrf": 1}, {"depth": 0}):
+        answer = trial.adjusted("words", {"weights.bm25": 0.0, "depth": 3}).search(asked)
+        assert answer.total == 3
+        assert answer.hits[0].explain is not None
+        assert set(answer.hits[0].explain.lanes) == {"text"}
+        again = trial.search(asked)
+        assert again.total == len(PRODUCTS), "the trial itself has not changed"
+        for wrong in ({"weights.nonsense": 1.0}, {"weights.bm25": -1.0}, {"deep": 1}, {"depth": 0}):
             with pytest.raises(InvalidRequest):
                 trial.adjusted("words", wrong)
 
