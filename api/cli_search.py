@@ -38,7 +38,9 @@ from .schemas import SearchBody
 )
 @click.option("--limit", default=10, show_default=True)
 @click.option("--profile", default="default", show_default=True, help="The pipeline to rank by.")
-@click.option("--market", help="Where the shopper is, for rules and rankers that ask.")
+@click.option("--locale", help="The shopper's language, such as de or pt-BR.")
+@click.option("--market", help="Where the shopper is.")
+@click.option("--currency", help="What prices are asked in, such as EUR.")
 @click.option("--explain", is_flag=True, help="Show why each product stands where it stands.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole answer as JSON.")
 @config_option
@@ -48,7 +50,9 @@ def command(
     filters: tuple[str, ...],
     limit: int,
     profile: str,
+    locale: str | None,
     market: str | None,
+    currency: str | None,
     explain: bool,
     as_json: bool,
     config: Path | None,
@@ -66,7 +70,9 @@ def command(
         filters={},
         limit=limit,
         profile=profile,
+        locale=locale,
         market=market,
+        currency=currency,
         explain=explain,
     )
     answer = _search(settings, body, [filter_pair(item) for item in filters])

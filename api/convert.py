@@ -16,7 +16,7 @@ from engine.errors import InvalidFilter, InvalidRequest
 from engine.images import decode_base64, decode_image
 from engine.schema import FieldKind, IndexSchema
 from engine.settings import Settings
-from engine.types import Product, Query, SearchRequest, SearchResponse, SortBy
+from engine.types import Query, SearchRequest, SearchResponse, SortBy
 from indexer import Fetcher
 from indexer.photos import is_url
 
@@ -218,10 +218,9 @@ def with_image_urls(
     )
 
 
-def product_view(product: Product, suffix: str = "") -> dict[str, Any]:
-    """One product as JSON, with its ``image_urls``."""
-    view = {name: getattr(product, name) for name in product.__struct_fields__}
-    view["image_urls"] = image_urls(product.id, product.images, suffix)
+def with_links(view: dict[str, Any], suffix: str = "") -> dict[str, Any]:
+    """A whole product as JSON, with its ``image_urls``."""
+    view["image_urls"] = image_urls(view["id"], view["images"], suffix)
     return view
 
 

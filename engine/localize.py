@@ -151,7 +151,7 @@ class Audience(Struct, frozen=True, eq=False):
 
 
 def _named(name: str, held: Any, table: LabelTable) -> dict[str, str]:
-    values = held if isinstance(held, list) else [str(held)]
+    values = held if isinstance(held, list) else [_spelled(held)]
     return {value: label for value in values if (label := table.value(name, value))}
 
 
@@ -165,5 +165,5 @@ def _labelled(name: str, found: FacetResult, table: LabelTable) -> FacetResult:
     return msgspec.structs.replace(found, values=values, label=table.fields.get(name, ""))
 
 
-def _spelled(value: str | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else value
+def _spelled(value: str | float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -38,11 +38,10 @@ def price_of(product: Product, key: str, rates: Mapping[str, float]) -> Price | 
     """The price by ``key``: the market's, else the currency's, else one converted by ``rates``
     (currency → units that are worth the same), from the product's own price if that can be."""
     currency = currency_of(key)
-    for name in (key, currency):
-        if (amount := product.prices.get(name)) is not None:
+    own = product.price if product.currency == currency else None
+    for amount in (product.prices.get(key), own, product.prices.get(currency)):
+        if amount is not None:
             return Price(amount)
-    if product.currency == currency and product.price is not None:
-        return Price(product.price)
     if (to := rates.get(currency)) is None:
         return None
     known = [(product.price, product.currency)]

@@ -10,9 +10,10 @@ import msgspec
 
 from .filters import Filter, Range
 from .lexicon import Lexicon
+from .prices import currency_of
 from .protocols import Encoder, ShopView, VectorStore
 from .rules import NO_RULES, RuleSet
-from .schema import field_values, word_fields
+from .schema import field_values, price_field, word_fields
 from .types import AttributeValue, Product
 
 MAX_VALUES = 10_000
@@ -97,4 +98,8 @@ def _prices(store: VectorStore) -> dict[str, int]:
     priced = Filter((Range("price", gte=0.0),))
     named = {str(v.value): v.count for v in store.facet("currency", priced, MAX_VALUES)}
     unnamed = store.count(priced) - sum(named.values())
+    # Where products have prices in several currencies, more of them than are their own.
+    for key in store.spec.schema.prices:
+        if key == currency_of(key):
+            named[key] = store.count(Filter((Range(price_field(key), gte=0.0),)))
     return named | ({"": unnamed} if unnamed else {})

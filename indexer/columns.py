@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .localized import place_of_column
+
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "product_id", "item_id", "sku", "handle", "code", "uniq_id", "upc", "gtin"),
     "title": ("title", "name", "product_name", "product_title", "item_name"),
@@ -29,6 +31,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     ),
     "updated_at": ("updated_at", "modified_at", "last_modified", "date_modified"),
     "translations": ("translations",),
+    "prices": ("prices",),
     "published": ("published",),
 }
 """Product fields and the normalized column names they are guessed from, best first.
@@ -56,12 +59,17 @@ class Columns:
     """The assignment for rows with one set of column names.
 
     ``fields`` maps a product field to its column, ``images`` are photo columns in order,
-    ``renamed`` maps columns to the attribute names that the settings give them, ``rest``
-    are the columns that become attributes under their own names.
+    ``places`` are columns of one language, currency or market, ``renamed`` maps columns to the
+    attribute names that the settings give them, ``rest`` are the columns that become attributes
+    under their own names.
     """
 
     def __init__(
-        self, names: Iterable[str], chosen: Mapping[str, str], ignore: Iterable[str]
+        self,
+        names: Iterable[str],
+        chosen: Mapping[str, str],
+        ignore: Iterable[str],
+        markets: Mapping[str, str],
     ) -> None:
         names = list(names)
         dropped = set(ignore)
@@ -74,12 +82,20 @@ class Columns:
             if (column := _first(guesses, by_normal, dropped)) or chosen.get(field) in names
         }
         self.images = _image_columns(names, by_normal, chosen, dropped)
-        self.renamed = {
+        named = {
             column: name
             for name, column in chosen.items()
             if name not in FIELDS and name not in ("image", "images") and column in names
         }
-        used = {*self.fields.values(), *self.images, *self.renamed, *dropped, "attributes"}
+        used = {*self.fields.values(), *self.images, *dropped, "attributes"}
+        self.places = {
+            column: place
+            for column in names
+            if column not in used
+            and (place := place_of_column(normalized(named.get(column, column)), FIELDS, markets))
+        }
+        self.renamed = {column: name for column, name in named.items() if column not in self.places}
+        used |= {*self.renamed, *self.places}
         self.rest = [name for name in names if name not in used]
 
 

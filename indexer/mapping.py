@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from engine.locales import parse_locale
+from engine.localize import TEXTS
+from engine.prices import price_key
 from engine.protocols import RawRecord
 from engine.schema import CORE_FIELDS
 from engine.settings import CatalogueSettings
 from engine.types import AttributeValue, Product, Translation
 
 from .attributes import attribute_values, flatten
-from .columns import Columns, split_photos
+from .columns import Columns, normalized, split_photos
+from .localized import read_prices, read_stock
 from .report import Issue, Severity
 from .values import parse_flag, parse_price, parse_stock, parse_time, strip_html
 
@@ -28,9 +32,15 @@ MAX_NAME = 500
 class Mapper:
     """Maps rows under one shop's settings; remembers the columns of the last kind of row."""
 
-    def __init__(self, settings: CatalogueSettings, max_images: int = 8) -> None:
+    def __init__(
+        self,
+        settings: CatalogueSettings,
+        max_images: int = 8,
+        markets: Mapping[str, str] | None = None,
+    ) -> None:
         self.settings = settings
         self.max_images = max_images
+        self.markets = {normalized(name): code for name, code in (markets or {}).items()}
         self._columns: dict[tuple[str, ...], Columns] = {}
 
     def map(self, record: RawRecord) -> tuple[Product | None, list[Issue]]:
@@ -47,7 +57,8 @@ class Mapper:
         if names not in self._columns:
             if len(self._columns) >= 256:  # rows that all differ must not fill the memory
                 self._columns.clear()
-            self._columns[names] = Columns(names, self.settings.columns, self.settings.ignore)
+            chosen, ignore = self.settings.columns, self.settings.ignore
+            self._columns[names] = Columns(names, chosen, ignore, self.markets)
         return self._columns[names]
 
 
@@ -68,6 +79,8 @@ class _Row:
             self.nested = {k: v for k, v in flatten(nested).items() if k not in dropped}
             for name in CORE_FIELDS.keys() & self.nested.keys() - own.keys():
                 own[name] = self.nested.pop(name)
+        stock = own.get("stock")
+        self.stock = own.pop("stock") if isinstance(stock, Mapping) else {}
         self.data = own
         self.columns = mapper.columns(tuple(self.data))
         self.id = ""
@@ -93,7 +106,8 @@ class _Row:
             self.issue("title", "missing or empty", "error")
         if not self.id or not title:
             return None
-        price, currency = self._price()
+        price, currency, prices = self._prices()
+        in_stock, stock = self._in_stock()
         return Product(
             id=self.id,
             title=title,
@@ -107,8 +121,10 @@ class _Row:
             locale=locale,
             translations=self._translations(titles, descriptions),
             group_id=self._text("group_id")[:MAX_ID],
-            in_stock=self._in_stock(),
+            in_stock=in_stock,
+            stock=stock,
             updated_at=self._updated_at(),
+            prices=prices,
         )
 
     def _id(self) -> str:
@@ -131,26 +147,34 @@ class _Row:
         return text
 
     def _locale(self) -> str:
-        text = self._text("locale").replace("_", "-")
-        if text and not 2 <= len(text) <= 35:
-            self.issue("locale", f"{text[:40]!r} is not a locale; {self.settings.locale!r} is used")
-            text = ""
-        return text or self.settings.locale
+        text = self._text("locale")
+        return (self._tag("locale", text) if text else "") or self.settings.locale
+
+    def _tag(self, field: str, key: object) -> str:
+        """A language tag in its usual spelling; empty, with an issue, for what is none."""
+        try:
+            return parse_locale(str(key))
+        except ValueError as error:
+            self.issue(field, f"{error}; left out")
+            return ""
 
     def _texts(self, field: str, locale: str) -> dict[str, str]:
         """Texts by locale, plain and within bounds; empty ones left out."""
         value = self.value(field)
-        by_locale = value if isinstance(value, Mapping) else {locale: value}
+        by_locale = dict(value) if isinstance(value, Mapping) else {locale: value}
+        for column, place in self.columns.places.items():
+            if place.field == field:
+                by_locale.setdefault(place.locale, self.data[column])
         found: dict[str, str] = {}
         for key, raw in by_locale.items():
             if isinstance(raw, list | Mapping):
                 self.issue(field, f"not a text but a {type(raw).__name__}")
             elif (
                 raw is not None
-                and 2 <= len(str(key)) <= 35
+                and (tag := self._tag(field, key))
                 and (text := self._clean(field, str(raw)))
             ):
-                found[str(key)] = text
+                found[tag] = text
         return found
 
     def _clean(self, field: str, raw: str) -> str:
@@ -170,10 +194,13 @@ class _Row:
         }
         given = self.value("translations")
         for key, texts in given.items() if isinstance(given, Mapping) else ():
-            if isinstance(texts, Mapping) and 2 <= len(str(key)) <= 35:
+            if isinstance(texts, Mapping) and (tag := self._tag("translations", key)):
                 title = self._clean("title", str(texts.get("title") or ""))
                 description = self._clean("description", str(texts.get("description") or ""))
-                found[str(key)] = Translation(title, description)
+                said = texts.get("machine")
+                marks = said if isinstance(said, list | tuple) else ()
+                machine = tuple(name for name in TEXTS if name in marks and texts.get(name))
+                found[tag] = Translation(title, description, machine)
         return found
 
     def _category(self, locale: str) -> tuple[str, ...]:
@@ -197,19 +224,51 @@ class _Row:
             value = value.get("name") or value.get(locale)  # schema.org: {"name": …}
         return str(value).strip()[:MAX_NAME] if isinstance(value, str | int | float) else ""
 
-    def _price(self) -> tuple[float | None, str]:
-        """The sale price where there is one that is not limited in time, else the price."""
+    def _prices(self) -> tuple[float | None, str, dict[str, float]]:
+        """Price, its currency, and the prices in others. The sale price where there is one that
+        is not limited in time; without one price, that in the shop's currency, or the first."""
+        prices = self._by_currency()
         for field in ("sale_price", "price"):
             value = self.value(field)
-            if value is None or (field == "sale_price" and self._limited_sale()):
+            if isinstance(value, Mapping) or self._passed_over(field, value):
                 continue
             try:
-                amount, currency = parse_price(value)
+                amount, named = parse_price(value)
             except ValueError as error:
                 self.issue(field, str(error))
                 continue
-            return amount, self._currency() or currency or self.settings.currency
-        return None, self._currency()
+            currency = self._currency() or named or self.settings.currency
+            prices.pop(currency, None)
+            return amount, currency, prices
+        usual = self._currency() or self.settings.currency
+        first = next((key for key in prices if "/" not in key), "")
+        currency = usual if usual in prices else first
+        if not currency:
+            return None, self._currency(), prices
+        return prices.pop(currency), currency, prices
+
+    def _by_currency(self) -> dict[str, float]:
+        """Prices by key, of maps and of columns; sale prices win."""
+        found: dict[str, float] = {}
+        for field in ("prices", "price", "sale_price"):
+            value = self.value(field)
+            if isinstance(value, Mapping | list | tuple) and not self._passed_over(field, value):
+                read, problems = read_prices(value)
+                found |= read
+                for problem in problems:
+                    self.issue(field, problem)
+            for column, place in self.columns.places.items():
+                if place.field == field and not self._passed_over(field, self.data[column]):
+                    try:
+                        amount, _ = parse_price(self.data[column])
+                    except ValueError as error:
+                        self.issue(column, str(error))
+                    else:
+                        found[price_key(place.currency, place.market)] = amount
+        return found
+
+    def _passed_over(self, field: str, value: Any) -> bool:
+        return value is None or (field == "sale_price" and self._limited_sale())
 
     def _limited_sale(self) -> bool:
         return any("sale_price_effective" in name for name in self.data)
@@ -217,15 +276,22 @@ class _Row:
     def _currency(self) -> str:
         return self._text("currency").upper()[:8]
 
-    def _in_stock(self) -> bool:
+    def _in_stock(self) -> tuple[bool, dict[str, bool]]:
+        """Whether it can be had, and in which markets that is otherwise."""
         value = self.value("in_stock")
-        if value is None:
-            return True
+        places = self.columns.places.items()
+        said = {p.market: self.data[column] for column, p in places if p.field == "stock"}
+        said |= value if isinstance(value, Mapping) else {}
+        stock, problems = read_stock({**said, **self.stock})
+        for problem in problems:
+            self.issue("in_stock", f"{problem}; left out")
+        if value is None or isinstance(value, Mapping):
+            return any(stock.values()) or not stock, stock
         try:
-            return parse_stock(value)
+            return parse_stock(value), stock
         except ValueError as error:
             self.issue("in_stock", f"{error}; taken as in stock")
-            return True
+            return True, stock
 
     def _updated_at(self) -> str:
         value = self.value("updated_at")

@@ -50,7 +50,9 @@ class Catalogue:
 
     def rows(self) -> Iterator[tuple[int, Product | None, list[Issue]]]:
         """Line, product (``None``: unusable or unpublished) and issues of every row."""
-        mapper = Mapper(self._settings.catalogue, self._settings.images.max_per_product)
+        settings = self._settings
+        most, markets = settings.images.max_per_product, settings.localization.markets
+        mapper = Mapper(settings.catalogue, most, markets)
         records: Iterator[RawRecord] = merge_variants(self._source.open(self.uri))
         for record in records:
             product, issues = mapper.map(record)

@@ -39,7 +39,8 @@ def write_lines(
         NoIndex: nothing is live to write to. StoreError: the store or the journal failed.
     """
     settings, schema, root = engine.settings, engine.schema, engine.image_root
-    mapper = Mapper(settings.catalogue, settings.images.max_per_product)
+    most, markets = settings.images.max_per_product, settings.localization.markets
+    mapper = Mapper(settings.catalogue, most, markets)
     results: dict[int, LineResult] = {}
     waiting = []
     for number, data in lines:

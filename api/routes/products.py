@@ -15,8 +15,8 @@ from engine.types import SearchResponse
 from ..convert import (
     filter_pairs,
     filters_from_pairs,
-    product_view,
     split_list,
+    with_links,
 )
 from ..guards import may_write, takes_ndjson
 from ..openapi import NEEDS_KEY, UploadOperation, problems
@@ -27,20 +27,29 @@ from ..upload import receive_products
 from .search import run_search
 
 TAGS = ["products"]
-SIMILAR_PARAMETERS = frozenset({"limit", "offset", "facets", "fields", "explain", PARAMETER})
+SIMILAR_PARAMETERS = frozenset(
+    {"limit", "offset", "facets", "fields", "explain", "locale", "market", "currency", PARAMETER}
+)
 PHOTO_CACHE = "public, max-age=3600"
 
 
 @get(
     "/v1/products/{product_id:str}",
-    responses=problems(404, 503),
+    responses=problems(400, 404, 503),
     tags=TAGS,
     operation_id="getProduct",
 )
-async def product(product_id: FromPath[str], shop: NamedDependency[Shop]) -> dict[str, Any]:
-    """One product, with ``image_urls`` beside its ``images``."""
-    found = await shop.workers.read(shop.engine.get, unquote(product_id))
-    return product_view(found, shop.link_suffix)
+async def product(
+    product_id: FromPath[str],
+    shop: NamedDependency[Shop],
+    locale: FromQuery[str | None] = None,
+    market: FromQuery[str | None] = None,
+    currency: FromQuery[str | None] = None,
+) -> dict[str, Any]:
+    """One product as a search would show it to this shopper, with ``image_urls`` beside its
+    ``images``."""
+    view = await shop.workers.read(shop.engine.show, unquote(product_id), locale, market, currency)
+    return with_links(view, shop.link_suffix)
 
 
 @get(
@@ -57,6 +66,9 @@ async def similar(
     fields: Annotated[list[str] | None, QueryParameter(description="Comma-separated.")] = None,
     limit: FromQuery[int] = 20,
     offset: FromQuery[int] = 0,
+    locale: FromQuery[str | None] = None,
+    market: FromQuery[str | None] = None,
+    currency: FromQuery[str | None] = None,
     explain: FromQuery[bool] = False,
 ) -> SearchResponse:
     """Products like this one, by look and by meaning; ``filter.`` parameters as in searches."""
@@ -68,6 +80,9 @@ async def similar(
         fields=split_list(fields or ()) or None,
         limit=limit,
         offset=offset,
+        locale=locale,
+        market=market,
+        currency=currency,
         explain=explain,
     )
     return await shop.workers.read(run_search, shop, body)
