@@ -44,6 +44,7 @@ BUILTINS = (
     "plugins.understand",
     "plugins.availability",
     "plugins.understood",
+    "plugins.personal",
     "plugins.rules",
     "plugins.boosts",
     "plugins.ltr",
