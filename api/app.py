@@ -18,7 +18,18 @@ from engine.core import Engine
 from .errors import EXCEPTION_HANDLERS, AnyRequest
 from .metrics import Metrics
 from .observe import Observe
-from .routes import admin, evaluation, events, health, page, products, rules, search
+from .routes import (
+    admin,
+    evaluation,
+    events,
+    health,
+    page,
+    products,
+    recommendations,
+    rules,
+    search,
+    suggest,
+)
 from .shops import Shop, Shops
 
 BODY_OVERHEAD = 1_000_000
@@ -49,7 +60,9 @@ def create_app(engines: Mapping[str, Engine]) -> Litestar:
     app = Litestar(
         [
             *search.HANDLERS,
+            *suggest.HANDLERS,
             *products.HANDLERS,
+            *recommendations.HANDLERS,
             *events.HANDLERS,
             *rules.HANDLERS,
             *admin.HANDLERS,

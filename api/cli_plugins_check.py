@@ -13,11 +13,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from engine.conformance import (
+    EXAMINED,
+    PLAIN,
     ContractBroken,
     Finding,
     Values,
     Windows,
     a_shop,
+    an_occasion,
     answers_alike,
     answers_within_its_deadline,
     examine,
@@ -30,7 +33,7 @@ from engine.errors import EntrepotError, InvalidRequest, InvalidSettings
 from engine.manager import PluginManager
 from engine.plan import QueryPlan
 from engine.schema import FieldKind
-from engine.settings import Settings
+from engine.settings import RecommendationSettings, Settings
 
 from .cli_common import config_option, settings_from
 from .plugin_components import Component, opened, opened_apart, shop_kinds, targets
@@ -145,7 +148,7 @@ class Checks(NamedTuple):
         report = self.report
         report.heading(f"{kind.removesuffix('s').replace('_', ' ')} {name}")
         self._options(component)
-        if kind in ("encoders", "stores", "sources"):
+        if kind not in (*EXAMINED, "recommenders", "commands"):
             report.note("nothing more is tried here: tests inherit its class of engine.testing")
             return
         apart = self.manager.is_isolated(kind, name)
@@ -170,7 +173,7 @@ class Checks(NamedTuple):
                 return
             values = self._values(kind, built)
             report.findings(examine(kind, built, values))
-            if not apart:
+            if kind in EXAMINED and not apart:
                 self._compare(component, built, values)
 
     def _options(self, component: Component) -> None:
@@ -197,7 +200,7 @@ class Checks(NamedTuple):
 
     def _values(self, kind: str, built: Any) -> Values | None:
         """What makes the columns of a ranker's or arranger's windows."""
-        if kind == "query_processors":
+        if kind in PLAIN:
             return None
         known = kinds_that_work(kind, built, self.kinds)
         for field in sorted(set(known) - set(self.kinds)):
@@ -226,6 +229,8 @@ def ask_once(kind: str, component: Any) -> object:
     if kind == "query_processors":
         plan = QueryPlan(original=QUERY, text=QUERY, locale="en")
         return component.process(plan, SHOP)
+    if kind == "recommenders":
+        return component.recommend(an_occasion(), RecommendationSettings().depth)
     return getattr(component, method_of(kind))(Windows(component, method_of(kind)).bare(200))
 
 

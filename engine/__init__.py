@@ -6,6 +6,7 @@
 ...     print([hit.product["title"] for hit in answer.hits])
 """
 
+from .assembly import open_events
 from .compiled import CompiledGraph, Profile, agreement, load_compiled, read_compiled
 from .components import ComponentStatus
 from .core import Engine
@@ -54,7 +55,9 @@ from .filters import Filter, Range, Terms, selector
 from .generations import GenerationStatus
 from .health import Health
 from .hookspecs import API_VERSION, NoOptions, Register, hookimpl
+from .interactions import INTERACTIONS, Interactions, read_interactions
 from .lexicon import Lexicon
+from .locales import language_code, parse_locale
 from .manager import PluginManager, PluginStatus
 from .manifest import (
     ImageTower,
@@ -83,6 +86,13 @@ from .protocols import (
     VectorStore,
     VectorStores,
 )
+from .recommendations import (
+    RecommendationReason,
+    RecommendationRequest,
+    RecommendationResponse,
+    RecommendedItem,
+)
+from .recommenders import Assortment, Learns, Occasion, Recommended, Recommender
 from .rules import NO_RULES, Rule, RuleSet, When, texts, unfit
 from .schema import FieldKind, IndexSchema
 from .settings import Settings, load_settings
@@ -113,9 +123,11 @@ from .writing import WriteResult
 __all__ = [
     "API_VERSION",
     "EVENT_WEIGHTS",
+    "INTERACTIONS",
     "NO_RULES",
     "AppliedRule",
     "Arranger",
+    "Assortment",
     "Boost",
     "Candidate",
     "CatalogueSource",
@@ -152,6 +164,7 @@ __all__ = [
     "ImageTower",
     "IndexMismatch",
     "IndexSchema",
+    "Interactions",
     "InvalidFilter",
     "InvalidImage",
     "InvalidModel",
@@ -163,6 +176,7 @@ __all__ = [
     "LaneContribution",
     "LaneHit",
     "LaneQuery",
+    "Learns",
     "Lexicon",
     "LostPin",
     "Manifest",
@@ -173,6 +187,7 @@ __all__ = [
     "NoIndex",
     "NoOptions",
     "NotFound",
+    "Occasion",
     "PairTower",
     "PlanStep",
     "PluginError",
@@ -191,6 +206,12 @@ __all__ = [
     "RankingBatch",
     "RawRecord",
     "Reasons",
+    "RecommendationReason",
+    "RecommendationRequest",
+    "RecommendationResponse",
+    "Recommended",
+    "RecommendedItem",
+    "Recommender",
     "Register",
     "Role",
     "Rule",
@@ -226,12 +247,16 @@ __all__ = [
     "fold",
     "from_micros",
     "hookimpl",
+    "language_code",
     "load_compiled",
     "load_manifest",
     "load_settings",
     "ndcg",
+    "open_events",
+    "parse_locale",
     "pixels",
     "read_compiled",
+    "read_interactions",
     "read_qrels",
     "read_queries",
     "rounds_activations",

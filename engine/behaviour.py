@@ -76,6 +76,7 @@ class Behaviour:
         self._store = store
         self._lease = lease
         self._clock = clock
+        self._recorded = self._erased = 0
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._expire, name="events", daemon=True)
         if store is not None:
@@ -90,6 +91,11 @@ class Behaviour:
                 field="events.plugin",
             )
         return self._store
+
+    @property
+    def changes(self) -> tuple[int, int]:
+        """Other numbers whenever events were recorded, and erased, by this process."""
+        return self._recorded, self._erased
 
     def record(self, events: Sequence[Event]) -> list[EventResult]:
         """Store events; one result each, in order. An accepted one is durable, and the next
@@ -114,7 +120,9 @@ class Behaviour:
             except InvalidRequest as error:
                 results[n] = EventResult(event.id, "rejected", str(error))
         unknown = self._unknown(good.values())
-        for (n, event), status in zip(good.items(), store.append([*good.values()]), strict=True):
+        statuses = store.append([*good.values()])
+        self._recorded += 1
+        for (n, event), status in zip(good.items(), statuses, strict=True):
             warning = ""
             if status == "accepted" and unknown:
                 odd = [product.id for product in event.products if product.id in unknown]
@@ -167,12 +175,16 @@ class Behaviour:
         """Delete all that is kept of a shopper, and ignore what of it arrives late; how many
         events."""
         check_token(id, "id")
-        return self.store.erase(id, self._clock())
+        gone = self.store.erase(id, self._clock())
+        self._erased += 1
+        return gone
 
     def opt_out(self, id: str) -> int:
         """Erase a shopper and keep nothing of them from now on; how many events there were."""
         check_token(id, "id")
-        return self.store.opt_out(id, self._clock())
+        gone = self.store.opt_out(id, self._clock())
+        self._erased += 1
+        return gone
 
     def opt_in(self, id: str) -> None:
         """Keep a shopper's events again."""

@@ -11,11 +11,11 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from PIL.Image import Image
 
-from .assembly import open_behaviour, open_stores, serving_encoders
+from .assembly import open_behaviour, open_localization, open_stores, serving_encoders
 from .behaviour import KnowsShoppers
 from .components import Components
 from .errors import IndexMismatch, NoIndex, NotFound
@@ -28,6 +28,7 @@ from .manager import PluginManager
 from .plan import QueryPlan
 from .probe import run_window
 from .protocols import VectorStore
+from .recommending import Recommends
 from .rulebook import RuleBook
 from .schema import IndexSchema
 from .search import plan_search, run_search
@@ -36,7 +37,7 @@ from .shop_words import KnowsWords, ShopWords
 from .trial import KnowsGenerations
 from .types import Degraded, Product, Query, SearchRequest, SearchResponse
 from .understanding import warm_up
-from .validation import validate_request
+from .validation import validate_place, validate_request
 from .vocabulary import ShopViews
 from .window import RankingBatch
 from .writing import Writer, WriteResult
@@ -50,7 +51,7 @@ ImageLoader = Callable[[Product, str], list[Image]]
 """A product's photos, decoded; the second argument is the generation's ``image_root``."""
 
 
-class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations):
+class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
     """One shop. Synchronous and thread-safe; several shops are several engines."""
 
     def __init__(
@@ -79,12 +80,14 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations):
             load_images = load_images or partial(read_photos, limits=settings.images)
             self._writer = Writer(self._journal, self._text, self._image, load_images)
             self.rules = RuleBook(settings.rules_path)
+            self._localization = open_localization(settings)
             self._stores = open_stores(settings, self.manager)
             opened.callback(self._stores.close)
             self.behaviour = open_behaviour(settings, self.manager, self._pool, self._slot.lease)
             opened.callback(self.behaviour.close)
             self.words = ShopWords(self._slot.lease, self.behaviour)
             opened.callback(self.words.close)
+            self._begin_learning(opened)
             if current := self._stores.current():
                 self._go_live(current)
             self._opened = opened.pop_all()
@@ -169,6 +172,21 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations):
         if product is None:
             raise NotFound(f"no product {product_id!r}", field="id")
         return product
+
+    def show(
+        self,
+        product_id: str,
+        locale: str | None = None,
+        market: str | None = None,
+        currency: str | None = None,
+    ) -> dict[str, Any]:
+        """The product as a search would show it to this shopper; raises NotFound, and
+        InvalidRequest by the field that is wrong."""
+        validate_place(locale, market, currency)
+        with self._live() as live:
+            schema, localization = live.store.spec.schema, live.localization
+        audience = localization.audience(schema, locale, market, currency)
+        return audience.view(self.get(product_id))
 
     def put(self, items: Sequence[tuple[Product, list[Image]]]) -> list[WriteResult]:
         """Insert or replace products with their decoded photos; one result per item.
@@ -305,7 +323,9 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations):
         shop = ShopViews(store, self._text, self.rules.current)
         pipelines = self._components.pipelines
         warm_up([p for line in pipelines.values() for p in line.query_processors], shop.current)
-        live = Live(generation, store, self._text, self._image, pipelines, shop, self.behaviour)
+        coders = (self._text, self._image)
+        localization = self._localization
+        live = Live(generation, store, *coders, pipelines, shop, self.behaviour, localization)
         old_closed = self._slot.swap(live)
         self.words.changed(now=True)
         return old_closed

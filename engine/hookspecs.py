@@ -21,6 +21,7 @@ from .protocols import (
     QueryProcessor,
     VectorStores,
 )
+from .recommenders import Recommender
 from .settings import Settings
 from .types import Product
 from .window import Arranger, Ranker
@@ -95,6 +96,11 @@ def register_arrangers(register: Register[Arranger]) -> None:
 def register_event_stores(register: Register[EventStore]) -> None:
     """Offer event stores; their options begin with ``data_dir``, ``shop`` and
     ``popularity_half_life_days``."""
+
+
+@hookspec
+def register_recommenders(register: Register[Recommender]) -> None:
+    """Offer recommenders: reasons to recommend products. An option ``data_dir`` is filled in."""
 
 
 @hookspec

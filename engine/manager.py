@@ -55,6 +55,7 @@ BUILTINS = (
     "plugins.sqlite_events",
     "plugins.postgres_events",
     "plugins.measures",
+    "plugins.recommenders",
     "models.cli",
 )
 KINDS = (
@@ -66,6 +67,7 @@ KINDS = (
     "arrangers",
     "event_stores",
     "measures",
+    "recommenders",
     "commands",
 )
 

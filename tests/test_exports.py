@@ -17,6 +17,7 @@ PUBLIC = {
         *("AppliedRule", "Boost", "LostPin", "Selection"),
     ],
     "products and writes": ["Product", "Translation", "WriteResult"],
+    "languages": ["language_code", "parse_locale"],
     "running a shop": [
         *("Settings", "load_settings", "GenerationStatus", "Health"),
         "ComponentStatus",
@@ -44,6 +45,9 @@ PUBLIC = {
         *("Event", "EventProduct", "EventResult", "EventStatus", "EventType", "EVENT_WEIGHTS"),
         *("EventStore", "QueryCount", "from_micros", "to_micros"),
         *("Taste", "UserProfile", "NeedsBehaviour", "ForKnownShoppers"),
+        *("RecommendationRequest", "RecommendationResponse", "RecommendedItem"),
+        *("RecommendationReason", "Recommender", "Learns", "Occasion", "Assortment"),
+        *("Recommended", "Interactions", "INTERACTIONS", "read_interactions", "open_events"),
     ],
     "errors": [
         *("EntrepotError", "InvalidRequest", "InvalidFilter", "InvalidProduct", "InvalidImage"),

@@ -11,9 +11,9 @@ from docs.reference import generate
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "reference"
-GIVEN = {"Register", "ForKnownShoppers", "Explains", "NeedsBehaviour"}
-"""Protocols without a contract class of their own: the first is Entrepot's to implement, the
-clauses of the others are among those of rankers and arrangers."""
+GIVEN = {"Register", "ForKnownShoppers", "Assortment", "Explains", "NeedsBehaviour", "Learns"}
+"""Protocols without a contract class of their own: the first two are Entrepot's to implement, the
+clauses of the others are among those of rankers, arrangers and recommenders."""
 TESTED_BY_HAND = {
     "register_commands": ("tests/api/test_cli.py", "test_commands_of_plugins"),
 }

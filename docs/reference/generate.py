@@ -30,7 +30,15 @@ from docs.reference.markdown import (  # noqa: E402
 )
 from docs.reference.options import option_table  # noqa: E402
 from docs.reference.spoken import fields_table, types_spoken  # noqa: E402
-from engine import conformance, events, hookspecs, protocols, testing, window  # noqa: E402
+from engine import (  # noqa: E402
+    conformance,
+    events,
+    hookspecs,
+    protocols,
+    recommenders,
+    testing,
+    window,
+)
 from engine.evaluation import measures  # noqa: E402
 from engine.manager import KINDS, PluginManager  # noqa: E402
 from engine.settings import PluginSettings  # noqa: E402
@@ -41,6 +49,7 @@ CLAUSES = {
     "Ranker": (conformance.RANKER, conformance.RANKER_ADVICE),
     "Arranger": (conformance.ARRANGER, conformance.ARRANGER_ADVICE),
     "QueryProcessor": (conformance.QUERY_PROCESSOR, ()),
+    "Recommender": (conformance.RECOMMENDER, ()),
     "Explains": (conformance.EXPLAINING, conformance.ADVICE_OF_EXPLAINING),
 }
 CONTRACTS = {
@@ -52,6 +61,7 @@ CONTRACTS = {
     "Ranker": testing.RankerContract,
     "Arranger": testing.ArrangerContract,
     "EventStore": testing.EventStoreContract,
+    "Recommender": testing.RecommenderContract,
     "Measures": testing.MeasuresContract,
 }
 
@@ -69,7 +79,7 @@ def hooks() -> dict[str, Any]:
 
 def all_protocols() -> dict[str, type]:
     """The protocols that plugins implement or are given, by name."""
-    modules = (hookspecs, protocols, window, events, measures)
+    modules = (hookspecs, protocols, window, events, measures, recommenders)
     return {
         name: found
         for module in modules

@@ -1,4 +1,5 @@
-"""What a ranker, an arranger and a query processor must do, as functions that anyone can call.
+"""What rankers, arrangers, query processors and recommenders must do, as functions that anyone can
+call.
 
 ``entrepot plugins check`` calls them on what is installed, the pytest classes of
 :mod:`engine.testing` on what a test builds; :func:`examine` runs them all.
@@ -6,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,8 +19,10 @@ from engine.window import Explains
 from .broken import ContractAdvice, ContractBroken, Finding
 from .deadlines import answers_within_its_deadline
 from .explaining import ABOUT_EXPLAINING, ADVICE_OF_EXPLAINING, EXPLAINING
+from .occasions import an_occasion, some_events, some_interactions
 from .queries import QUERY_PROCESSOR, PlanClause, a_shop, empty_shop, full_plan, planned
 from .ranking import ARRANGER, ARRANGER_ADVICE, RANKER, RANKER_ADVICE, Clause
+from .recommending import RECOMMENDER, RecommenderClause
 from .twins import answers_alike
 from .windows import LANES, SIZES, VECTOR_DIM, Method, Values, Windows, make_batch, values_of
 
@@ -30,9 +33,11 @@ __all__ = [
     "EXAMINED",
     "EXPLAINING",
     "LANES",
+    "PLAIN",
     "QUERY_PROCESSOR",
     "RANKER",
     "RANKER_ADVICE",
+    "RECOMMENDER",
     "SIZES",
     "VECTOR_DIM",
     "Clause",
@@ -40,9 +45,11 @@ __all__ = [
     "ContractBroken",
     "Finding",
     "PlanClause",
+    "RecommenderClause",
     "Values",
     "Windows",
     "a_shop",
+    "an_occasion",
     "answers_alike",
     "answers_within_its_deadline",
     "empty_shop",
@@ -52,16 +59,27 @@ __all__ = [
     "make_batch",
     "method_of",
     "planned",
+    "some_events",
+    "some_interactions",
     "title_of",
     "values_of",
 ]
 
 EXAMINED = ("rankers", "arrangers", "query_processors")
-"""The kinds of components that :func:`examine` knows."""
+"""The kinds of components that take part in searches; :func:`examine` also knows
+"recommenders"."""
+
+
+PlainClause = PlanClause | RecommenderClause
+PLAIN: Mapping[str, Sequence[PlainClause]] = {
+    "query_processors": QUERY_PROCESSOR,
+    "recommenders": RECOMMENDER,
+}
+"""The contracts whose clauses take a component alone."""
 
 
 def examine(kind: str, component: Any, values: Values | None = None) -> Iterator[Finding]:
-    """Try ``component`` on every clause of its kind (one of :data:`EXAMINED`), in order; those
+    """Try ``component`` on every clause of its kind (:data:`EXAMINED`), in order; those
     about ``explain`` where it has it. ``values`` makes the columns of its windows. A clause
     broken by a cause that broke another before says so (:attr:`Finding.told`)."""
     first: dict[str, str] = {}
@@ -74,8 +92,9 @@ def examine(kind: str, component: Any, values: Values | None = None) -> Iterator
 
 
 def _examined(kind: str, component: Any, values: Values | None) -> Iterator[Finding]:
-    if kind == "query_processors":
-        for clause in QUERY_PROCESSOR:
+    plain = PLAIN.get(kind)
+    if plain is not None:
+        for clause in plain:
             yield _finding(clause, partial(clause, component))
         return
     contract, advice = (RANKER, RANKER_ADVICE) if kind == "rankers" else (ARRANGER, ARRANGER_ADVICE)
@@ -128,7 +147,10 @@ def _only(name: str, kind: FieldKind, field: str, n: int) -> list[Any]:
 
 
 def _finding(
-    clause: Clause | PlanClause, call: Callable[[], None], *, advice: bool = False
+    clause: Clause | PlanClause | RecommenderClause,
+    call: Callable[[], None],
+    *,
+    advice: bool = False,
 ) -> Finding:
     try:
         call()

@@ -15,6 +15,7 @@ from .event_store_contract import EventStoreContract
 from .measures_contract import MeasuresContract
 from .query_processor_contract import QueryProcessorContract, a_shop
 from .ranker_contract import RankerContract
+from .recommender_contract import RecommenderContract
 from .source_contract import SourceContract
 from .store_contract import StoreContract
 
@@ -25,6 +26,7 @@ __all__ = [
     "MeasuresContract",
     "QueryProcessorContract",
     "RankerContract",
+    "RecommenderContract",
     "SourceContract",
     "StoreContract",
     "a_shop",
