@@ -15,6 +15,7 @@ from engine.manager import PluginStatus
 from engine.plan import AppliedRule, QueryPlan
 from engine.rules import Moment, Rule
 from engine.schema import FieldKind
+from engine.suggest import Suggestion
 from engine.types import Degraded, ImageWeight, Locale, SortBy
 from indexer.writer import LineResult
 
@@ -104,6 +105,13 @@ class Understood(Struct, frozen=True):
 
     plan: QueryPlan
     degraded: tuple[Degraded, ...] = ()
+
+
+class Suggestions(Struct, frozen=True):
+    """Completions of what was typed, best first; ``took_ms`` is the server's time."""
+
+    suggestions: list[Suggestion]
+    took_ms: float
 
 
 class UploadResult(Struct, frozen=True):

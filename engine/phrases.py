@@ -17,6 +17,8 @@ MAX_PHRASES = 50_000
 ENDS_TITLES = 0.02
 """Share of a word's titles that it must end to end a phrase: "navy" of "navy blue shirt" never
 ends one, "shirt" does. Our choice; it needs no list of words for any language."""
+BEGINS_TITLES = 0.2
+"""Share of a word's titles that it must begin to be a phrase by itself: makers' names do."""
 PART_OF = 0.9
 """Share of a phrase's titles from which a longer phrase stands for it: "ralph" of "ralph lauren"
 (closed sequences: Yan, Han and Afshar, SDM 2003)."""
@@ -37,6 +39,7 @@ class PhraseReader:
         self._counts: Counter[str] = Counter()
         self._surface: dict[str, str] = {}
         self._words: Counter[str] = Counter()
+        self._first: Counter[str] = Counter()
         self._last: Counter[str] = Counter()
 
     def read(self, titles: Iterable[str | None]) -> None:
@@ -45,6 +48,7 @@ class PhraseReader:
             if not found:
                 continue
             self._words.update({term.word for term in found})
+            self._first[found[0].word] += 1
             self._last[found[-1].word] += 1
             self._counts.update(self._phrases(title or "", found))
         if len(self._counts) > MAX_COUNTED:
@@ -87,6 +91,8 @@ class PhraseReader:
             return False
         if not any(char.isalpha() for word in words for char in word):
             return False
+        if len(words) == 1 and self._first[words[0]] >= BEGINS_TITLES * self._words[words[0]]:
+            return True
         return self._last[words[-1]] >= ENDS_TITLES * self._words[words[-1]]
 
 

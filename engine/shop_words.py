@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -21,13 +20,17 @@ from .behaviour import Behaviour
 from .errors import InvalidRequest, NotFound
 from .events import QueryCount
 from .filters import Filter
+from .labels import LabelTable
 from .lexicon import Lexicon, LexiconReader
 from .live import Live
+from .locales import best_locale, language_code
 from .phrases import PhraseReader
-from .protocols import VectorStore
+from .protocols import GenerationSpec, VectorStore
 from .schema import CATEGORY_SEPARATOR, word_fields
 from .suggest import Entry, Kind, Suggestion, SuggestionIndex
+from .types import Product
 from .understanding import warm_up
+from .validation import validate_place
 from .words import terms
 
 log = logging.getLogger(__name__)
@@ -45,6 +48,8 @@ MAX_PRODUCTS = 100_000
 """Suggested by their titles; first those that shoppers want most."""
 MAX_QUERIES = 1000
 QUERY_DAYS = 90.0
+OWN = ""
+"""The language of the catalogue, among others that products have titles in."""
 MAX_SUGGESTIONS = 20
 MAX_TEXT = 100
 """Characters of a suggestion that is not a product."""
@@ -60,7 +65,7 @@ class ShopWords:
     def __init__(self, lease: Lease, behaviour: Behaviour) -> None:
         self._lease = lease
         self._behaviour = behaviour
-        self._suggestions = SuggestionIndex()
+        self._suggestions: dict[str, SuggestionIndex] = {}
         self._reading = threading.Lock()
         self._due = threading.Event()
         self._hurry = threading.Event()
@@ -68,9 +73,12 @@ class ShopWords:
         self._thread = threading.Thread(target=self._keep, name="shop words", daemon=True)
         self._thread.start()
 
-    def suggest(self, typed: str, limit: int) -> list[Suggestion]:
-        """Completions of ``typed``, best first; none until the catalogue was first read."""
-        return self._suggestions.suggest(typed, limit)
+    def suggest(self, typed: str, limit: int, locale: str | None = None) -> list[Suggestion]:
+        """Completions of ``typed``, best first, in the language of ``locale`` where products have
+        titles in it; none until the catalogue was first read."""
+        held = self._suggestions
+        index = held.get(language_code(locale or "")) or held.get(OWN)
+        return index.suggest(typed, limit) if index else []
 
     def changed(self, *, now: bool = False) -> None:
         """Have the catalogue read again: soon, or at once where another one is ``now`` live."""
@@ -84,17 +92,17 @@ class ShopWords:
             self._due.clear()
             with self._lease() as live:
                 if live is None:
-                    self._suggestions = SuggestionIndex()
+                    self._suggestions = {}
                     return
-                store, fields = live.store, word_fields(live.store.spec.schema)
+                store = live.store
                 ids = store.scroll(Filter(), store.count(Filter()))
-            found = _Found()
+            found = _Found(store.spec)
             for start in range(0, len(ids), CHUNK):
                 chunk = ids[start : start + CHUNK]
                 with self._lease() as live:
                     if live is None or live.store is not store:
                         return  # another generation, whose own reading is due
-                    found.read(chunk, store.columns(chunk, ["title", *fields]))
+                    found.read(chunk, store)
                 if self._closing.wait(BREATH_S):
                     return
             self._publish(store, found)
@@ -122,16 +130,19 @@ class ShopWords:
         with self._lease() as live:
             if live is None or live.store is not store:
                 return
-            shop = live.shop.current
+            shop, labels = live.shop.current, live.localization.labels
             processors = [p for line in live.pipelines.values() for p in line.query_processors]
             warm_up(processors, msgspec.structs.replace(shop, lexicon=lexicon))
             live.shop.learn(lexicon)
         asked = [query for query in self._queries() if leads_somewhere(query, lexicon)]
-        entries = [
-            *texts_to_suggest(found.phrases.phrases(), shop.vocabulary, asked),
-            *products_to_suggest(found.titles, self._popular()),
-        ]
-        self._suggestions = SuggestionIndex(entries)
+        popular = self._popular()
+        made = {}
+        for language, phrases in found.phrases.items():
+            table = labels.of(language) if language != OWN else None
+            texts = texts_to_suggest(phrases.phrases(), shop.vocabulary, asked, table)
+            products = products_to_suggest(found.titles[language], popular)
+            made[language] = SuggestionIndex([*texts, *products])
+        self._suggestions = made
 
     def _queries(self) -> list[QueryCount]:
         try:
@@ -152,32 +163,54 @@ class KnowsWords:
 
     words: ShopWords
 
-    def suggest(self, typed: str, limit: int = 10) -> list[Suggestion]:
+    def suggest(self, typed: str, limit: int = 10, locale: str | None = None) -> list[Suggestion]:
         """Completions of what a shopper has typed so far, best first; none until the catalogue
         has been read, soon after it went live.
 
         Raises:
-            InvalidRequest: ``limit`` is outside 1…20.
+            InvalidRequest: by the field that is wrong.
         """
+        validate_place(locale, None, None)
         if not 1 <= limit <= MAX_SUGGESTIONS:
             raise InvalidRequest(f"limit: {limit} is outside 1…{MAX_SUGGESTIONS}", field="limit")
-        return self.words.suggest(typed, limit)
+        return self.words.suggest(typed, limit, locale)
 
 
 class _Found:
-    """What was read of a catalogue so far."""
+    """What was read of a catalogue so far; phrases and titles by language."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: GenerationSpec) -> None:
+        others = {*spec.bm25_languages} - {language_code(spec.bm25_locale)}
         self.lexicon = LexiconReader()
-        self.phrases = PhraseReader()
-        self.titles: dict[str, str] = {}
+        self.phrases = {language: PhraseReader() for language in (OWN, *sorted(others))}
+        self.titles: dict[str, dict[str, str]] = {language: {} for language in self.phrases}
+        self._fields = word_fields(spec.schema)
 
-    def read(self, ids: Sequence[str], columns: dict[str, list[Any]]) -> None:
+    def read(self, ids: Sequence[str], store: VectorStore) -> None:
+        columns = store.columns(ids, ["title", *self._fields])
         titles = columns.pop("title")
         self.lexicon.read(titles, columns.values())
-        self.phrases.read(titles)
-        if len(self.titles) < MAX_PRODUCTS:
-            self.titles.update((i, t) for i, t in zip(ids, titles, strict=True) if t)
+        self._take(OWN, ids, titles)
+        if len(self.phrases) > 1:
+            products = store.get(ids)
+            for language in self.phrases.keys() - {OWN}:
+                self._take(language, ids, [_title(p, language) for p in products])
+
+    def _take(self, language: str, ids: Sequence[str], titles: Sequence[str | None]) -> None:
+        self.phrases[language].read(titles)
+        held = self.titles[language]
+        if len(held) < MAX_PRODUCTS:
+            held.update((i, t) for i, t in zip(ids, titles, strict=True) if t)
+
+
+def _title(product: Product | None, language: str) -> str:
+    """The title in a language; empty where there is none."""
+    if product is None:
+        return ""
+    best = best_locale(language, (product.locale, *product.translations))
+    if best is None or best == product.locale:
+        return product.title if best else ""
+    return product.translations[best].title
 
 
 def leads_somewhere(query: QueryCount, lexicon: Lexicon) -> bool:
@@ -193,9 +226,11 @@ def texts_to_suggest(
     phrases: Mapping[str, int],
     vocabulary: Mapping[str, Mapping[str, int]],
     queries: Iterable[QueryCount],
+    labels: LabelTable | None = None,
 ) -> list[Entry]:
     """What can be searched for, best first: queries by how many shoppers asked them, the others
-    by how many products they have; of the same words the last of these kinds."""
+    by how many products they have; of the same words the last of these kinds. Categories go by
+    their ``labels``."""
     found: dict[str, tuple[float, Entry]] = {}
 
     def add(text: str, kind: Kind, score: float, ref: str = "") -> None:
@@ -212,7 +247,8 @@ def texts_to_suggest(
         add(brand, "brand", math.log1p(products), brand)
     by_size = sorted(vocabulary.get("category", {}).items(), key=lambda item: -item[1])
     for path, products in by_size:
-        add(path.rpartition(CATEGORY_SEPARATOR)[2], "category", math.log1p(products), path)
+        shown = (labels.value("category", path) if labels else "") or path
+        add(shown.rpartition(CATEGORY_SEPARATOR)[2], "category", math.log1p(products), path)
     for query in queries:
         add(query.query, "query", math.log1p(query.shoppers) * ASKED)
     ordered = sorted(found.values(), key=lambda item: (-item[0], item[1]))
