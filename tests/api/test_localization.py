@@ -233,7 +233,7 @@ def test_prices_are_those_of_the_currency(shop: httpx.Client) -> None:
         "boot",
         "glass",
         "hat",
-    ]  # as ever: by number
+    ]
     assert search(shop, currency="GBP", fields=["title"])["warnings"] == []
 
 

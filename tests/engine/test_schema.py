@@ -145,7 +145,7 @@ def test_a_long_description_is_cut_for_the_encoder_only() -> None:
     product = msgspec.structs.replace(PRODUCT, description="x" * 5000)
     assert dense_text(product).endswith("x" * DESCRIPTION_CHARS)
     assert "x" * (DESCRIPTION_CHARS + 1) not in dense_text(product)
-    assert FieldText("description", "x" * 5000) in keyword_fields(product)
+    assert FieldText("description", "x" * 5000, product.locale) in keyword_fields(product)
 
 
 def test_make_point() -> None:
@@ -163,4 +163,5 @@ def test_products_as_builtins() -> None:
         **{"id": "p", "title": "Mug", "description": "", "category": (), "brand": ""},
         **{"price": None, "currency": "", "attributes": {}, "images": (), "locale": "en"},
         **{"translations": {}, "group_id": "", "in_stock": True, "updated_at": ""},
+        **{"prices": {}, "stock": {}},
     }
