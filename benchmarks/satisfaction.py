@@ -118,6 +118,7 @@ def shop_of(config: Path, profile: ProfileSettings | None) -> Iterator[Engine]:
     profiles = configured.profiles if profile is None else {"default": profile}
     changed = msgspec.structs.replace(configured, plugins=plugins, profiles=profiles)
     with Engine(changed) as shop:
+        shop.words.read()  # else a moment after the start
         yield shop
 
 
@@ -164,8 +165,10 @@ def main() -> None:
     for v in verdicts if args.show else ():
         if not v.well:
             like = f" (like {', '.join(v.request['like'])})" if "like" in v.request else ""
-            print(f"{v.request['id']} {'' if v.satisfied else 'NOT '}satisfied, {v.expected} of "
-                  f"{v.available} expected, {v.forbidden} forbidden: {v.request['text']}{like}")
+            print(
+                f"{v.request['id']} {'' if v.satisfied else 'NOT '}satisfied, {v.expected} of "
+                f"{v.available} expected, {v.forbidden} forbidden: {v.request['text']}{like}"
+            )
             print("    " + " | ".join(v.shown))
 
 

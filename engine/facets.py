@@ -17,7 +17,7 @@ import msgspec
 
 from .filters import Filter, Scalar, Terms, require_field
 from .protocols import VectorStore
-from .schema import FieldKind, IndexSchema
+from .schema import CORE_FIELDS, FieldKind, IndexSchema
 from .types import FacetResult, FacetValue
 
 AUTO = "*"
@@ -174,7 +174,8 @@ def _chosen(asked: FacetQuestion, ids: Sequence[str], store: VectorStore) -> lis
     :data:`AUTO`."""
     if AUTO not in asked.names:
         return list(dict.fromkeys(asked.names))
-    names = [name for name in asked.schema.names() if name not in _SAYS_NOTHING]
+    declared = [*CORE_FIELDS, *asked.schema.attributes]
+    names = [name for name in declared if name not in _SAYS_NOTHING]
     columns = store.columns(ids, names)
     scores = {
         name: usefulness(columns[name]) * (SPOKEN_OF if name in asked.spoken else 1.0)

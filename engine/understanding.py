@@ -17,7 +17,7 @@ from .isolation import IsolatedProcessor
 from .plan import PlanStep, QueryPlan
 from .protocols import QueryProcessor, ShopView
 from .schema import IndexSchema
-from .types import Degraded, SearchRequest
+from .types import Degraded, Query, SearchRequest
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +39,16 @@ def plan_of(request: SearchRequest, at: datetime | None = None) -> QueryPlan:
         ignored=tuple(key.casefold() for key in request.ignore),
         market=request.market,
         selected=dict(request.filters),
-        pictured=bool(request.query and (request.query.image is not None or request.query.like)),
+        pictured=_is_pictured(request.query),
         at=at,
     )
+
+
+def _is_pictured(query: Query | None) -> bool:
+    """Whether both words and pictures count."""
+    if query is None or not 0 < query.image_weight < 1:
+        return False
+    return query.image is not None or bool(query.like)
 
 
 def warm_up(processors: Sequence[tuple[Guard, QueryProcessor]], shop: ShopView) -> None:

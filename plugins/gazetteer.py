@@ -13,7 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from .color_kin import colors_in, kinship
 from .field_labels import COLOR_FAMILIES, COLORS, DEPARTMENT_FAMILIES, labels_of
+from .title_measures import Measures, measures_of
 from .word_forms import (
     AND,
     LONGEST_WORD,
@@ -88,6 +90,8 @@ class Gazetteer:
         others = {o: words[form] for form, os in SPELLINGS.items() if form in words for o in os}
         self._speller = Speller({**words, **others})
         self._kinds: dict[str, list[tuple[str, frozenset[str]]]] = {}
+        self._kin: dict[tuple[str, frozenset[str]], dict[str, float]] = {}
+        self._measures: dict[str, list[tuple[str, Measures]]] = {}
 
     @classmethod
     def compile(
@@ -147,6 +151,26 @@ class Gazetteer:
             values = islice(self.vocabulary[field], MAX_SHADES)
             known = self._kinds[field] = [(value, forms(value)) for value in values]
         return known
+
+    def kin(self, field: str, colors: frozenset[str]) -> dict[str, float]:
+        """The field's values that are akin to these colours, with how near they are."""
+        known = self._kin.get((field, colors))
+        if known is None:
+            near = {value: kinship(colors, colors_in(has)) for value, has in self.kinds(field)}
+            known = self._kin[field, colors] = {value: n for value, n in near.items() if n}
+        return known
+
+    def measured(self, asked: Measures, fields: Iterable[str]) -> Link | None:
+        """The values of the first of ``fields`` that state what was ``asked`` for, in whatever
+        unit."""
+        for field in fields:
+            known = self._measures.get(field)
+            if known is None:
+                stated = [(value, measures_of(value)) for value, _ in self.kinds(field)]
+                known = self._measures[field] = [(v, held) for v, held in stated if held]
+            if same := tuple(value for value, held in known if held & asked):
+                return Link(field, same, 0)
+        return None
 
     def _spelled(self, typed: Sequence[Word]) -> tuple[list[Word], list[bool]]:
         words: list[Word] = []

@@ -122,4 +122,5 @@ class _NegationRule:
             return False
         if tokens.is_kind(i, "sign"):
             return i > body and tokens.has(i, *"-&,'+/") and i + 1 < len(tokens)
-        return self._cues.at(tokens, i) is None and tokens[i].text not in lexicon.STOPS
+        ends = lexicon.STOPS if i > body else lexicon.STOPS - lexicon.PLACES
+        return self._cues.at(tokens, i) is None and tokens[i].text not in ends

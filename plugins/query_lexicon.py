@@ -211,4 +211,6 @@ STOPS: Final = _words(
     "around about für mit pour avec para con per met voor com"
 )
 """Words that end what a negation negates."""
+PLACES: Final = _words("over under above below on in")
+"""Those of them that may begin it: "not over ear"."""
 AND_OR: Final = _words("and or nor & , + / und oder et ou y o e en of")

@@ -13,12 +13,15 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from msgspec import Struct
 
-from engine import Span
+from engine import Lexicon, Span
 
+from .color_kin import colors_in
 from .gazetteer import ALIAS, FUNCTION_WORDS, Gazetteer, Link, Match
 from .query_grammar import Negation, Reading
-from .query_lexicon import AND_OR
+from .query_lexicon import AND_OR, TITLES
 from .query_sizes import Measure, Quantity, Size
+from .title_measures import measures_of
+from .title_words import stem
 from .word_forms import Word, forms, next_word, words_of
 
 NAMES = frozenset({"creator", "product_name", "product_number", "content"})
@@ -43,6 +46,7 @@ class Facts(Struct, frozen=True):
     matches: Sequence[Match]
     model: Sequence[Span] | None
     gazetteer: Gazetteer
+    lexicon: Lexicon = Lexicon()
 
 
 def link(facts: Facts) -> list[Span]:
@@ -89,7 +93,7 @@ def _measured(reading: Reading, facts: Facts) -> Span | None:
     fields = list(facts.gazetteer.labels)
     if isinstance(reading, Size):
         label, sure = "size", reading.sure
-        fields = [f for f in fields if "UoM" in facts.gazetteer.labels[f]]
+        fields = _about_sizes(facts)
         ways = [f"{reading.system} {reading.size}", reading.size, typed]
     elif isinstance(reading, Measure):
         label, sure = "UoM", True
@@ -99,10 +103,16 @@ def _measured(reading: Reading, facts: Facts) -> Span | None:
     else:
         return None
     found = next(filter(None, (facts.gazetteer.exactly(way, fields) for way in ways)), ())
-    if found:
-        best = found[0]
+    best = found[0] if found else None
+    if best is None and (asked := measures_of(typed)):
+        best = facts.gazetteer.measured(asked, _about_sizes(facts))
+    if best is not None:
         return Span(*places, label, typed, 1.0, best.field, best.values, "boost")
     return Span(*places, label, typed) if sure else None
+
+
+def _about_sizes(facts: Facts) -> list[str]:
+    return [field for field, labels in facts.gazetteer.labels.items() if "UoM" in labels]
 
 
 def _negated(negation: Negation, facts: Facts) -> Iterator[Span]:
@@ -130,10 +140,41 @@ def _negated(negation: Negation, facts: Facts) -> Iterator[Span]:
         once = tuple(dict.fromkeys(values))
         yield Span(start, end, "negation", typed, 1.0, field, once, "exclude")
         start = _after_and(end, negation.end, facts.text) or end
-    if not found and negation.always:
+    if found:
+        return
+    if unwanted := _unknown(negation, facts):
+        phrase, end = unwanted
+        typed = facts.text[start:end]
+        yield Span(start, end, "negation", typed, RULES_ALONE, "", (phrase,), "avoid")
+    elif negation.always:
         ends = [s.end for s in facts.model or () if s.start <= negation.body < s.end]
         end = max([e for e in ends if e > negation.body] or [negation.end])
         yield Span(start, end, "negation", facts.text[start:end])
+
+
+def _unknown(negation: Negation, facts: Facts) -> tuple[str, int] | None:
+    """What no field has a value for but titles have words for ("not printed"), and where it ends.
+    Not where the negation itself stands in titles: then it is part of a name ("No Nonsense")."""
+    known = facts.lexicon.words
+    following = [m.start for m in facts.matches if m.start >= negation.body]
+    stop = min([*following, negation.end])
+    words = [w for w in words_of(facts.text[:stop]) if w.start >= negation.body]
+    cue = [w for w in words_of(facts.text[: negation.body]) if w.start >= negation.start]
+    said = [facts.text[w.start : w.end].lower() for w in words]
+    if not said or said[0] in TITLES:
+        return None
+    taken = 0
+    while taken < len(words) and {said[taken], words[taken].form, stem(said[taken])} & known.keys():
+        taken += 1
+    while taken and words[taken - 1].form in FUNCTION_WORDS | AND_OR:
+        taken -= 1
+    if not taken:
+        return None
+    last = facts.text[cue[-1].start : cue[-1].end].lower() if cue else ""
+    if last and facts.lexicon.together(last, said[0]):
+        return None
+    phrase = facts.text[negation.body : words[taken - 1].end]
+    return phrase, words[taken - 1].end
 
 
 def _doubtful(negation: Negation, facts: Facts) -> Iterator[tuple[int, int]]:
@@ -187,7 +228,15 @@ def _value(match: Match, facts: Facts) -> Span | None:
         sure = (RULES_ALONE + DISAGREES) / 2  # the model saw nothing there
     typed = facts.text[match.start : match.end]
     places = match.start, match.end
-    return Span(*places, label, typed, sure * match.score, link.field, link.values, "boost")
+    found = Span(*places, label, typed, sure * match.score, link.field, link.values, "boost")
+    return msgspec.structs.replace(found, near=_near(found, facts)) if label == "color" else found
+
+
+def _near(span: Span, facts: Facts) -> dict[str, float]:
+    """Colours of the shop that are akin to the one named."""
+    named = colors_in(forms(span.value)) or colors_in(forms(" ".join(span.values)))
+    kin = facts.gazetteer.kin(span.field, named)
+    return {value: near for value, near in kin.items() if value not in span.values}
 
 
 def _chosen(match: Match, facts: Facts) -> Link:

@@ -28,7 +28,16 @@ from engine import (
 from .gazetteer import Gazetteer
 from .live_categories import LiveCategories
 from .onnx_encoder import model_folder, shared_model
-from .query_grammar import Reading, read
+from .query_filters import (
+    PRICE,
+    departments,
+    differences,
+    exclusions,
+    priced,
+    says_nothing_more,
+    without_pointing,
+)
+from .query_grammar import read
 from .query_lexicon import AND_OR
 from .query_linking import Facts, link
 from .query_prices import Price
@@ -36,7 +45,6 @@ from .query_reader import QueryReader
 from .tensorrt_encoder import TensorrtReader
 from .translators.interface import language_of
 
-PRICE = "price"
 _LOOSE_ENDS = " ,;/&+-"
 
 
@@ -100,6 +108,8 @@ class Understand:
         return self._read(plan, shop, gazetteer)
 
     def _read(self, plan: QueryPlan, shop: ShopView, gazetteer: Gazetteer) -> QueryPlan:
+        if plan.pictured:
+            plan = msgspec.structs.replace(plan, text=without_pointing(plan.text))
         reading = self._reader.read(plan.text) if self._reader else None
         model = None
         if reading is not None:
@@ -134,16 +144,29 @@ def _understood(
     """The plan with spans and filters, and the text without what must not be searched for."""
     text = plan.text
     readings = read(text, plan.locale or shop.locale)
-    prices, price_filter = _priced(readings, plan, shop)
+    prices, price_filter = priced(readings, plan, shop)
     others = [r for r in readings if not isinstance(r, Price)]
-    facts = Facts(text, others, prices, gazetteer.find(text), model, gazetteer)
+    facts = Facts(text, others, prices, gazetteer.find(text), model, gazetteer, shop.lexicon)
     earlier = plan.spans if plan.read == text else ()
     spans = [s for s in (*prices, *link(facts)) if s.key not in plan.ignored]
     spans = [s for s in spans if not any(s.start < e.end and e.start < s.end for e in earlier)]
     spans = sorted((*earlier, *spans), key=lambda span: span.start)
-    filters = {**_exclusions(spans), **price_filter, **plan.filters}
-    said = [(s.start, s.end) for s in spans if s.label == "negation" or s in prices]
+    differing: dict[str, Any] = {}
+    if plan.pictured:
+        spans, differing = differences(spans, gazetteer)
+    filters: dict[str, Any] = {}
+    for more in (exclusions(spans), price_filter, departments(spans, gazetteer), differing):
+        for name, spec in more.items():
+            filters.setdefault(name, spec)
+    filters |= plan.filters
+    said = [
+        (s.start, s.end)
+        for s in spans
+        if s.label == "negation" or s in prices or (plan.pictured and s.effect == "filter")
+    ]
     rest = _without(text, said)
+    if plan.pictured and filters and says_nothing_more(rest):
+        rest = ""
     return msgspec.structs.replace(
         plan,
         read=text,
@@ -173,41 +196,6 @@ def _in_two_languages(
         translations={**others, **({language: translated.text} if translated.text else {})},
         filters={**kept, **translated.filters},
     )
-
-
-def _priced(
-    readings: Sequence[Reading], plan: QueryPlan, shop: ShopView
-) -> tuple[list[Span], dict[str, Any]]:
-    """Spans of the prices, and their filter where this shop has prices that it can mean."""
-    found = [r for r in readings if isinstance(r, Price) and not _is_weight(r, shop)]
-    typed = {r: plan.text[r.start : r.end] for r in found}
-    found = [r for r in found if f"{PRICE}:{typed[r].casefold()}" not in plan.ignored]
-    named = {code for r in found for code in r.currencies}
-    lowest = max((r.gte for r in found if r.gte is not None), default=None)
-    highest = min((r.lte for r in found if r.lte is not None), default=None)
-    known = bool(shop.prices) and (not named or bool({"", *named} & shop.prices.keys()))
-    contradictory = lowest is not None and highest is not None and lowest > highest
-    if not found or not known or contradictory or PRICE in plan.filters:
-        return [Span(r.start, r.end, PRICE, typed[r]) for r in found], {}
-    bounds = {"gte": lowest, "lte": highest}
-    filters: dict[str, Any] = {PRICE: {k: v for k, v in bounds.items() if v is not None}}
-    if named and len(shop.prices) > 1:
-        filters["currency"] = sorted(named & shop.prices.keys())
-    spans = [Span(r.start, r.end, PRICE, typed[r], field=PRICE, effect="filter") for r in found]
-    return spans, filters
-
-
-def _is_weight(price: Price, shop: ShopView) -> bool:
-    """ "Under 50 pounds" is a weight where nothing is sold in pounds."""
-    return price.weight and not set(price.currencies) & shop.prices.keys()
-
-
-def _exclusions(spans: Sequence[Span]) -> dict[str, Any]:
-    unwanted: dict[str, list[str]] = {}
-    for span in spans:
-        if span.effect == "exclude":
-            unwanted.setdefault(span.field, []).extend(span.values)
-    return {field: {"not": list(dict.fromkeys(values))} for field, values in unwanted.items()}
 
 
 def _without(text: str, places: Sequence[tuple[int, int]]) -> str:

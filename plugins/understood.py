@@ -1,10 +1,16 @@
-"""Ranker ``understood``: lifts products that have what the shopper named.
+"""Ranker ``understood``: lifts products that have what the shopper named, and sinks those that
+have what was not wanted.
 
 Works on what ``understand`` linked: a span with the effect ``boost`` says that words stand for
-values of a field. Scores are sums of reciprocal ranks, which know nothing of a product's colour;
-a product with everything that was named is lifted by ``strength`` times the best score, one with
-some of it by its share. Words that nobody understood count among what was named and are had by
-none, so that the lanes keep their say about them.
+values of a field, or for values akin to them (maroon for "red"), which count by how near they
+are. A product that says nothing of the field is judged by its title. Scores of the lanes know
+nothing of a product's colour; one with everything that was named is lifted by ``strength`` times
+the best score, one with some of it by its share. Words that nobody understood count among what
+was named and are had by none, so that the lanes keep their say about them.
+
+What is not wanted and no field knows ("not printed") is looked for in titles: such products keep
+:data:`SUNK` of their score. A product whose title states another measure than the one asked for
+("75 ml" for "100 ml") keeps :data:`CONTRADICTED` of it.
 
 Strength and :data:`TYPE_WEIGHT` were chosen on queries made of type, colour and department of
 products that no figure is told of (``benchmarks/understanding.py``). Weighing a value by how
@@ -13,25 +19,30 @@ rare it is in the window made them worse.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Meta, Struct
 
-from engine import Query, QueryPlan, Ranker, RankingBatch, Register, Vectors, hookimpl
+from engine import Query, QueryPlan, Ranker, RankingBatch, Register, Span, Vectors, hookimpl
 
+from .color_kin import colors_in, kin_words
 from .gazetteer import FUNCTION_WORDS
-from .word_forms import words_of
+from .title_measures import contradict, measures_of
+from .title_words import TitleTest, every_word, graded_words
+from .word_forms import forms, words_of
 
-TYPE = "core_product_type"
-_SETTLED = frozenset({"price", "negation", "size", "quantity", "UoM"})
+TYPE, COLOR = "core_product_type", "color"
+_SETTLED = frozenset({"price", "negation", "size", "quantity", "UoM", "reference"})
 """Labels of the grammar: its words are dealt with, or not in any field."""
-
-
 TYPE_WEIGHT = 2.0
 """What a thing is counts so much more than what it is like."""
+SUNK, CONTRADICTED = 1e-3, 0.5
+"""What is left of the score of a product that is not wanted, and of one of another measure."""
+
+Shares = npt.NDArray[np.float64]
 
 
 class UnderstoodOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,56 +52,130 @@ class UnderstoodOptions(Struct, frozen=True, forbid_unknown_fields=True):
     strength: Annotated[float, Meta(ge=0, le=10)] = 1.0
 
 
-class Understood:
-    """Each field counts as much as its surest span; a product that has any of the values that
-    were named of it has it."""
+class _Wish(Struct):
+    """What was named of one field ("": of none that the shop has): values with how near they come,
+    and how to judge a title where a product has none. It counts as much as its surest span."""
 
-    required_fields: Sequence[str] = ()
+    field: str
+    grades: dict[str, float]
+    titles: list[TitleTest]
+    weight: float = 0.0
+
+
+class Understood:
+    """Several values of one field are alternatives ("red or blue")."""
+
+    required_fields: Sequence[str] = ("title",)
     required_vectors: Sequence[str] = ()
 
     def __init__(self, options: UnderstoodOptions) -> None:
         self._strength = options.strength
 
     def rank(self, batch: RankingBatch) -> Vectors:
-        wanted: dict[str, set[str]] = {}
-        weights: dict[str, float] = {}
-        for span in batch.plan.spans:
-            if span.effect == "boost" and span.field in batch.columns:
-                weight = span.confidence * (TYPE_WEIGHT if span.label == TYPE else 1.0)
-                wanted.setdefault(span.field, set()).update(span.values)
-                weights[span.field] = max(weights.get(span.field, 0.0), weight)
-        if not any(weights.values()) or not len(batch.scores):
+        plan = batch.plan
+        if not plan.read or not len(batch.scores):
             return batch.scores
-        has = np.zeros(len(batch.scores), dtype=np.float64)
-        for field, values in wanted.items():
-            has += weights[field] * having(batch.columns[field], values)
-        whole = sum(weights.values()) + _not_understood(batch.plan)
-        strength = self._strength * _share_of_words(batch.request.query)
-        lift = strength * float(batch.scores.max()) * has / whole
-        return (batch.scores + lift).astype(np.float32)
+        titles = [title.lower() if title else "" for title in batch.columns["title"]]
+        scores = batch.scores + self._lift(batch, titles)
+        for row in _unwanted(batch, titles):
+            scores[row] *= SUNK
+        if asked := measures_of(plan.read):
+            for row, title in enumerate(titles):
+                if contradict(asked, measures_of(title)):
+                    scores[row] *= CONTRADICTED
+        return scores.astype(np.float32)
+
+    def _lift(self, batch: RankingBatch, titles: Sequence[str]) -> Shares:
+        plan = batch.plan
+        wishes = _wishes(plan, batch.columns)
+        asked = measures_of(plan.read)
+        has = np.zeros(len(titles))
+        for wish in wishes:
+            has += wish.weight * _granted(wish, batch.columns.get(wish.field), titles)
+        if asked:
+            has += [bool(asked & measures_of(title)) for title in titles]
+        if not has.any():
+            return has
+        whole = sum(wish.weight for wish in wishes) + bool(asked) + _not_understood(plan)
+        strength = self._strength * _share_of_words(batch.request.query, plan)
+        return strength * float(batch.scores.max()) * has / whole
 
 
-def _share_of_words(query: Query | None) -> float:
-    """What the words count beside a picture: as much as their lanes do."""
-    if query is None or (query.image is None and not query.like):
+def _wishes(plan: QueryPlan, columns: Mapping[str, Any]) -> list[_Wish]:
+    wishes: dict[str, _Wish] = {}
+    for span in plan.spans:
+        if span.field and (span.field not in columns or span.effect not in ("boost", "filter")):
+            continue
+        if not span.field and not (span.label == COLOR and span.effect == "note"):
+            continue
+        if not (span.values or span.near or not span.field):
+            continue  # a price
+        wish = wishes.setdefault(span.field, _Wish(span.field, {}, []))
+        for value, grade in (*span.near.items(), *((value, 1.0) for value in span.values)):
+            wish.grades[value] = max(grade, wish.grades.get(value, 0.0))
+        wish.titles.append(_title_test(span))
+        weight = span.confidence * (TYPE_WEIGHT if span.label == TYPE else 1.0)
+        wish.weight = max(wish.weight, weight)
+    return list(wishes.values())
+
+
+def _title_test(span: Span) -> TitleTest:
+    """A title has what was named if it has its words; or, of a colour, one akin to it."""
+    if span.label == COLOR and (named := colors_in(forms(span.value))):
+        return graded_words({**kin_words(named), **dict.fromkeys(named, 1.0)})
+    return every_word(span.value)
+
+
+def _granted(wish: _Wish, column: Sequence[Any] | None, titles: Sequence[str]) -> Shares:
+    """How much of a wish each product has, 0 to 1."""
+    if column is None:
+        column = [None] * len(titles)
+    grades = wish.grades
+    return np.fromiter(
+        (
+            max(test(title) for test in wish.titles)
+            if value is None
+            else max((grades.get(one, 0.0) for one in value), default=0.0)
+            if isinstance(value, list)
+            else grades.get(value, 0.0)
+            for value, title in zip(column, titles, strict=True)
+        ),
+        dtype=np.float64,
+        count=len(titles),
+    )
+
+
+def _unwanted(batch: RankingBatch, titles: Sequence[str]) -> Iterable[int]:
+    """The rows whose title has what was not wanted; where a field knows it, only those of products
+    that have nothing there, for the others are filtered."""
+    for span in batch.plan.spans:
+        if span.effect not in ("avoid", "exclude"):
+            continue
+        tests = [every_word(value) for value in span.values]
+        column = batch.columns.get(span.field) if span.field else None
+        for row, title in enumerate(titles):
+            if (column is None or column[row] is None) and any(test(title) for test in tests):
+                yield row
+
+
+def _share_of_words(query: Query | None, plan: QueryPlan) -> float:
+    """What the words count beside a picture: as much as their lanes do; all, where all of them
+    say how what is wanted differs from it."""
+    if query is None or not plan.text or (query.image is None and not query.like):
         return 1.0
     return 1.0 - query.image_weight
 
 
 def _not_understood(plan: QueryPlan) -> int:
     """How many words that say something stand for nothing the shop has."""
-    understood = [(s.start, s.end) for s in plan.spans if s.field or s.label in _SETTLED]
+    understood = [
+        (s.start, s.end) for s in plan.spans if s.field or s.label in _SETTLED or s.label == COLOR
+    ]
     return sum(
         word.form not in FUNCTION_WORDS
         and not any(start < word.end and word.start < end for start, end in understood)
         for word in words_of(plan.read)
     )
-
-
-def having(column: Sequence[Any], values: set[str]) -> npt.NDArray[np.bool_]:
-    """Which products have one of ``values``; a product may have several, or none."""
-    held = (value if isinstance(value, list) else [value] for value in column)
-    return np.asarray([not values.isdisjoint(h for h in hs if h is not None) for hs in held], bool)
 
 
 @hookimpl

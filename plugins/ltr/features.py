@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from engine import RankingBatch, Vectors
 
-from ..understood import having
 from ..word_forms import forms
 from .overlap import Titles, consensus, head_consensus, overlaps
 
@@ -200,9 +199,15 @@ def _spans(batch: RankingBatch) -> dict[str, npt.ArrayLike]:
             sure[kind] = max(sure.get(kind, 0.0), span.confidence)
     columns: dict[str, npt.ArrayLike] = {f"sure_{kind}": value for kind, value in sure.items()}
     for kind, by_field in wanted.items():
-        held = [having(batch.columns[field], values) for field, values in by_field.items()]
+        held = [_having(batch.columns[field], values) for field, values in by_field.items()]
         columns[f"has_{kind}"] = np.mean(held, axis=0)
     return columns
+
+
+def _having(column: Sequence[Any], values: set[str]) -> npt.NDArray[np.bool_]:
+    """Which products have one of ``values``; a product may have several, or none."""
+    held = (value if isinstance(value, list) else [value] for value in column)
+    return np.asarray([not values.isdisjoint(h for h in hs if h is not None) for hs in held], bool)
 
 
 def _category_and_brand(

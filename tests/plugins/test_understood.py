@@ -28,7 +28,8 @@ def span(
 
 
 def batch_with(*spans: Span, read: str = "red", **columns: list[Any]) -> RankingBatch:
-    batch = make_batch(len(next(iter(columns.values()))), columns)
+    n = len(next(iter(columns.values())))
+    batch = make_batch(n, {"title": [""] * n, **columns})
     return msgspec.structs.replace(batch, plan=QueryPlan(text=read, read=read, spans=spans))
 
 

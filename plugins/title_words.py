@@ -1,0 +1,56 @@
+"""Whether a title has some words, however they are inflected: "check" in "checked" and "checks"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from .gazetteer import FUNCTION_WORDS
+from .word_forms import words_of
+
+TitleTest = Callable[[str], float]
+"""How much a title in lower case fits, 0 to 1."""
+SHORTEST_STEM = 4
+"""Letters of a stem that may go on; a shorter word must stand as it is, or in the plural."""
+_ENDING = re.compile(r"(?:(?<=\w{4})(?:ed|ing)|(?<=\w{4})[sey]|(?<=\w{4})ies)$")
+
+
+@lru_cache(maxsize=4096)
+def every_word(phrase: str) -> TitleTest:
+    """1 for a title with all words of ``phrase`` that say something, else 0."""
+    words = [phrase[word.start : word.end].lower() for word in words_of(phrase)]
+    said = [word for word in words if word not in FUNCTION_WORDS] or words
+    patterns = [re.compile(_pattern(word)) for word in said]
+
+    def test(title: str) -> float:
+        return float(bool(patterns) and all(pattern.search(title) for pattern in patterns))
+
+    return test
+
+
+def graded_words(grades: Mapping[str, float]) -> TitleTest:
+    """The grade of the best of the words in a title; 0 where it has none."""
+    any_word = re.compile(
+        rf"\b({'|'.join(sorted(map(re.escape, grades), key=len, reverse=True))})\b"
+    )
+
+    def test(title: str) -> float:
+        return max((grades[word] for word in any_word.findall(title)), default=0.0)
+
+    return test
+
+
+def stem(word: str) -> str:
+    """A word in lower case without an ending of inflection: "print" of "printed"."""
+    bare = _ENDING.sub("", word)
+    if len(bare) >= 2 and bare != word and bare[-1] == bare[-2] and bare[-1] not in "ls":
+        bare = bare[:-1]  # "dotted": "dot"
+    return bare
+
+
+def _pattern(word: str) -> str:
+    bare = stem(word)
+    if len(bare) < SHORTEST_STEM:
+        return rf"\b{re.escape(word)}(?:s|es)?\b"
+    return rf"\b{re.escape(bare)}(?:e|s|es|ed|d|ing|y|ies|er|ers)?\b"
