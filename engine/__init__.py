@@ -54,10 +54,10 @@ from .events import (
 from .filters import Filter, Range, Terms, selector
 from .generations import GenerationStatus
 from .health import Health
-from .hookspecs import API_VERSION, NoOptions, Register, hookimpl
+from .hookspecs import API_VERSION, READ_CATALOGUE, NoOptions, Register, hookimpl
 from .interactions import INTERACTIONS, Interactions, read_interactions
 from .lexicon import Lexicon
-from .locales import language_code, parse_locale
+from .locales import best_locale, language_code, parse_locale
 from .manager import PluginManager, PluginStatus
 from .manifest import (
     ImageTower,
@@ -125,6 +125,7 @@ __all__ = [
     "EVENT_WEIGHTS",
     "INTERACTIONS",
     "NO_RULES",
+    "READ_CATALOGUE",
     "AppliedRule",
     "Arranger",
     "Assortment",
@@ -242,6 +243,7 @@ __all__ = [
     "When",
     "WriteResult",
     "agreement",
+    "best_locale",
     "bootstrap_interval",
     "dcg",
     "fold",

@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -29,15 +28,14 @@ from .translators.ctranslate import CTranslate, CTranslateOptions
 from .translators.dictionary import Dictionary, DictionaryOptions
 from .translators.glossary import Glossary, load_glossary
 from .translators.http import HttpOptions, HttpTranslator
-from .translators.interface import KnowsTheShop, Translator, language_of
+from .translators.interface import Translator, language_of
+from .translators.interpreters import Interpreters
 
 log = logging.getLogger(__name__)
 
 SHOP_WORDS = Path(__file__).with_name("translators") / "shop_words.toml"
 ENGLISH = "en"
 BRAND = "creator"
-MOST_GROWTH = 6
-"""A translation that is so many times longer, and 50 characters more, is rubbish."""
 WARM_UP_WORD = "test"
 
 
@@ -76,7 +74,7 @@ class Translate:
         self, options: TranslateOptions, translators: Mapping[str, Translator] | None = None
     ) -> None:
         self._options = options
-        self._translators = dict(translators) if translators is not None else opened(options)
+        self._interpreters = interpreters(options, translators)
         self._terms = load_glossary(Path(options.glossary)) if options.glossary else {}
         self._words = load_glossary(SHOP_WORDS) if options.shop_words else {}
         self._lock = threading.Lock()
@@ -110,45 +108,14 @@ class Translate:
             if key in self._cache:
                 self._cache.move_to_end(key)
                 return self._cache[key]
-        failures: list[str] = []
-        for name in self._route(source, target):
-            try:
-                glossary = known.glossaries.get(source, known.glossaries[""])
-                call = partial(self._call, self._translators[name], source, target, known)
-                translation = checked(glossary.translated(text, call), text, target)
-            except PluginError as error:
-                log.warning("translation by %s: %s", name, error)
-                failures.append(f"{name}: {error}")
-                continue
-            self._remember(key, translation)
-            return translation
-        if failures:
-            raise PluginError("; ".join(failures))
-        return None
-
-    def close(self) -> None:
-        for translator in self._translators.values():
-            translator.close()
-
-    def _call(
-        self, translator: Translator, source: str, target: str, known: _Shop, texts: Sequence[str]
-    ) -> list[str]:
-        if isinstance(translator, KnowsTheShop):
-            return translator.translate_for(texts, source, target, known.sells)
-        found = translator.translate(texts, source, target)
-        if len(found) != len(texts):
-            raise PluginError(f"{len(found)} translations of {len(texts)} texts")
+        glossary = known.glossaries.get(source, known.glossaries[""])
+        found = self._interpreters.translated(text, (source, target), source, glossary, known.sells)
+        if found is not None:
+            self._remember(key, found)
         return found
 
-    def _route(self, source: str, target: str) -> Sequence[str]:
-        if source in self._options.routes:
-            named = self._options.routes[source]
-            return (named,) if named else ()
-        return [
-            name
-            for name in self._options.translators
-            if name in self._translators and (source, target) in self._translators[name].pairs()
-        ]
+    def close(self) -> None:
+        self._interpreters.close()
 
     def _remember(self, key: tuple[str, str, str], translation: str) -> None:
         with self._lock:
@@ -178,13 +145,22 @@ class Translate:
     def _warm_up(self, shop: ShopView, target: str) -> None:
         """Start what takes long to start, for every language that is routed."""
         self._known(shop)
-        sources = {a for t in self._translators.values() for a, b in t.pairs() if b == target}
+        held = self._interpreters.translators
+        sources = {a for t in held.values() for a, b in t.pairs() if b == target}
         for source in sorted(sources):
-            for name in self._route(source, target)[:1]:
+            for name in self._interpreters.route(source, target, source)[:1]:
                 try:
-                    self._translators[name].translate([WARM_UP_WORD], source, target)
+                    held[name].translate([WARM_UP_WORD], source, target)
                 except PluginError as error:
                     log.warning("translation by %s from %r: %s", name, source, error)
+
+
+def interpreters(
+    options: TranslateOptions, translators: Mapping[str, Translator] | None = None
+) -> Interpreters:
+    """The translators of a shop, or these."""
+    held = opened(options) if translators is None else translators
+    return Interpreters(held, options.translators, options.routes)
 
 
 def opened(options: TranslateOptions) -> dict[str, Translator]:
@@ -221,22 +197,6 @@ def brands(shop: ShopView) -> list[str]:
         if BRAND in labels_of(name, values)
         for value in values
     ]
-
-
-def checked(translation: str, text: str, target: str) -> str:
-    """``translation`` on one line.
-
-    Raises:
-        PluginError: it is empty, far too long, or written as ``target`` is not.
-    """
-    found = " ".join(translation.split())
-    if not found:
-        raise PluginError("an empty translation")
-    if len(found) > MOST_GROWTH * len(text) + 50:
-        raise PluginError(f"{len(found)} characters for {len(text)}")
-    if not can_be(target, script_of(found)):
-        raise PluginError(f"a translation that is not written as {target!r} is")
-    return found
 
 
 @hookimpl

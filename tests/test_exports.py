@@ -17,14 +17,14 @@ PUBLIC = {
         *("AppliedRule", "Boost", "LostPin", "Selection"),
     ],
     "products and writes": ["Product", "Translation", "WriteResult"],
-    "languages": ["language_code", "parse_locale"],
+    "languages": ["best_locale", "language_code", "parse_locale"],
     "running a shop": [
         *("Settings", "load_settings", "GenerationStatus", "Health"),
         "ComponentStatus",
         *("PluginManager", "PluginStatus"),
     ],
     "plugins": [
-        *("API_VERSION", "NoOptions", "Register", "hookimpl"),
+        *("API_VERSION", "NoOptions", "Register", "hookimpl", "READ_CATALOGUE"),
         *("Encoder", "EncoderInfo", "Role", "Vectors"),
         *("Manifest", "TextTower", "ImageTower", "QueryTower", "PairTower"),
         *("load_manifest", "pixels", "rounds_activations", "TagDecoder", "word_offsets"),

@@ -18,7 +18,7 @@ MAX_ANSWER = 1_000_000
 
 
 class HttpOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """``url`` is the server's, without ``/translate``; ``languages`` are those it reads. Queries of
+    """``url`` is the server's, without ``/translate``; ``languages`` are those it has. Queries of
     shoppers are sent there: name a server that you trust with them."""
 
     url: str
@@ -40,7 +40,8 @@ class HttpTranslator:
         self._client = httpx.Client(timeout=options.timeout_s, trust_env=False)
 
     def pairs(self) -> Collection[tuple[str, str]]:
-        return {(a, b) for a in self._options.languages for b in self._targets if a != b}
+        pairs = {(a, b) for a in self._options.languages for b in self._targets if a != b}
+        return pairs | {(b, a) for a, b in pairs}
 
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[str]:
         body = {"q": list(texts), "source": source, "target": target, "format": "text"}

@@ -22,8 +22,9 @@ from engine import (
 )
 from engine.settings import ProfileSettings
 from engine.testing.query_processor_contract import QueryProcessorContract
-from plugins.translate import Translate, TranslateOptions, checked, opened
+from plugins.translate import Translate, TranslateOptions, opened
 from plugins.translators.interface import Translator, Wanted
+from plugins.translators.interpreters import checked
 from plugins.understand import Understand, UnderstandOptions
 from tests.engine.shop import build, make_live, settings_for
 
