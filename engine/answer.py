@@ -13,6 +13,7 @@ from msgspec import Struct
 from .fusion import Fusion, contributions
 from .localize import Audience
 from .protocols import VectorStore
+from .relevance import Relevance
 from .types import (
     Candidate,
     Explanation,
@@ -41,9 +42,11 @@ def _sort_key(value: Any) -> list[Any]:
 
 
 class Explainer(Struct, frozen=True):
-    """Explains a candidate: each lane's contribution, each ranker's delta."""
+    """Explains a candidate: each lane's contribution, each ranker's delta; and how relevant it is,
+    where that is known."""
 
     fusion: Fusion = Fusion({})
+    relevance: Relevance | None = None
 
     def __call__(self, candidate: Candidate) -> Explanation:
         return Explanation(
@@ -80,6 +83,7 @@ def make_hits(
             product=audience.selected(shown, notes, request.fields),
             highlights=_highlights(shown, words) if request.highlight else None,
             explain=explainer(candidate) if request.explain else None,
+            relevance=explainer.relevance(candidate) if explainer.relevance else None,
         )
         hits.append(hit)
     return tuple(hits)

@@ -21,6 +21,7 @@ from .plan import QueryPlan
 from .protocols import Scored
 from .ranking import explain, rank
 from .relaxation import lacks_kind
+from .relevance import SHIPPED, Relevance
 from .settings import SearchSettings
 from .types import (
     Candidate,
@@ -206,7 +207,7 @@ def _respond(
     fusion: Fusion,
 ) -> SearchResponse:
     request, plan, live, watch = search.request, search.plan, search.live, search.watch
-    explainer = answer.Explainer(fusion)
+    explainer = answer.Explainer(fusion, _relevance(search, fusion))
     words = " ".join((plan.text, *plan.translations.values()))
     audience = search.audience
     hits = answer.make_hits(page, request, words, live.store, explainer, audience)
@@ -232,4 +233,12 @@ def _respond(
         warnings=audience.warnings([hit.product for hit in hits]),
         generation=live.generation,
         without=dict(without),
+        relevance=max((hit.relevance for hit in hits if hit.relevance is not None), default=None),
     )
+
+
+def _relevance(search: Inquiry, fusion: Fusion) -> Relevance | None:
+    live, query = search.live, search.request.query
+    if query is None or not SHIPPED.fits(live.text_encoder.info, live.image_encoder.info):
+        return None
+    return Relevance(SHIPPED, fusion, len(search.plan.text.split()), query.image_weight)

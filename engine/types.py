@@ -196,7 +196,8 @@ class Variants(Struct, frozen=True):
 
 class Hit(Struct, frozen=True, omit_defaults=True):
     """One result. ``product`` holds the selected fields; ``highlights`` maps a text field to
-    HTML-escaped text with the matching words in ``<mark>``."""
+    HTML-escaped text with the matching words in ``<mark>``; ``relevance`` is how probable it is
+    that this is what was asked for, where that is known (:mod:`engine.relevance`)."""
 
     id: str
     score: float
@@ -204,6 +205,7 @@ class Hit(Struct, frozen=True, omit_defaults=True):
     highlights: dict[str, str] | None = None
     explain: Explanation | None = None
     variants: Variants | None = None
+    relevance: float | None = None
 
 
 class FacetValue(Struct, frozen=True, omit_defaults=True):
@@ -235,7 +237,8 @@ class SearchResponse(Struct, frozen=True):
     """The answer. ``total`` counts the result set: the union of the lanes down to
     ``search.depth`` after their cut-offs (browsing: every match), or its families where it is
     grouped. ``timings`` are milliseconds per stage and sum to about ``took_ms``. ``without`` is
-    for an empty result: filtered field → how many products there are without its filter."""
+    for an empty result: filtered field → how many products there are without its filter.
+    ``relevance`` is the highest of these hits': below 0.5, say that nothing good was found."""
 
     hits: tuple[Hit, ...]
     facets: dict[str, FacetResult]
@@ -247,6 +250,7 @@ class SearchResponse(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     generation: str = ""
     without: dict[str, int] = field(default_factory=dict)
+    relevance: float | None = None
 
 
 class EncoderInfo(Struct, frozen=True):
