@@ -11,7 +11,6 @@ from typing import Any, cast
 import click
 import msgspec
 from msgspec import Struct
-from rich.console import Console
 
 from engine.errors import InvalidRequest
 from engine.evaluation.comparison import Report, evaluate
@@ -27,7 +26,7 @@ from engine.types import MAX_WINDOW
 from .cli_common import config_option, settings_from
 from .evaluating import LIVE, Asked, Place, Values, open_place
 from .evaluation_page import page
-from .evaluation_tables import print_report, print_sweep
+from .evaluation_tables import print_report, print_sweep, terminal
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 STANDARD = ("nDCG@10", "condensed nDCG@10", "RR@10", "R@100", "P@10")
@@ -233,7 +232,7 @@ def _write(found: Report | Sweep, json_file: Path | None, html_file: Path | None
     if json_file is not None and str(json_file) == "-":
         click.echo(text)
     else:
-        console = Console(highlight=False, soft_wrap=True)
+        console = terminal()
         if isinstance(found, Sweep):
             print_sweep(console, found)
         else:

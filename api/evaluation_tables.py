@@ -25,12 +25,21 @@ SHOWN = 5
 """Wins and losses in the table; JSON and HTML have all."""
 
 
+def terminal(*, stderr: bool = False) -> Console:
+    """Wide enough for a comparison where no terminal says how wide it is."""
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = 120
+    return console
+
+
 def print_report(console: Console, report: Report) -> None:
     _print_measures(console, report.measures, report.confidence, len(report.queries))
     _print_configurations(console, report.configurations)
     (first, *_) = report.measures
     differences = report.differences(first.measure)
-    _print_queries(console, f"worst changes of {first.measure}", first.measure, differences[:SHOWN])
+    worst = [pair for pair in differences[:SHOWN] if pair[0] < 0]
+    _print_queries(console, f"worst changes of {first.measure}", first.measure, worst)
     best = [pair for pair in reversed(differences) if pair[0] > 0][:SHOWN]
     _print_queries(console, f"best changes of {first.measure}", first.measure, best)
 
@@ -62,7 +71,7 @@ def evidence_shown() -> Iterator[None]:
 
 def show_evidence(evidence: Evidence) -> None:
     """What a gate found, on stderr."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = terminal(stderr=True)
     if not evidence.measures:
         console.print(escape(evidence.summary()))
         return

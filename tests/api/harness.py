@@ -6,7 +6,7 @@ import io
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from engine import Encoder, Engine, GenerationSpec, IndexSchema, Point, Product,
 from engine.assembly import open_encoders, open_stores
 from engine.documents import dense_text, make_point
 from engine.images import decode_image, read_local
+from engine.journal import JOURNAL_FILE, Journal
 from engine.manager import PluginManager
 from engine.schema import FieldKind
 from engine.settings import ComponentSettings, EncoderSettings, ProfileSettings, ServerSettings
@@ -97,15 +98,25 @@ def make_settings(data_dir: Path, shop: str = "test", api_key: str = "") -> Sett
     )
 
 
-def build(settings: Settings, root: Path, generation: str = "g1", live: bool = True) -> None:
-    """A generation of :func:`products`, without the indexer."""
+def build(
+    settings: Settings,
+    root: Path,
+    generation: str = "g1",
+    live: bool = True,
+    items: Sequence[Product] = (),
+) -> None:
+    """A generation of ``items`` (default: :func:`products`), without the indexer."""
+    items = items or products()
+    journal = Journal(settings.data_path / JOURNAL_FILE)
+    journal.begin(generation)
+    journal.close()
     manager = PluginManager(settings.plugins)
     text, image = open_encoders(settings, manager)
     stores = open_stores(settings, manager)
     spec = GenerationSpec(SCHEMA, text.info, image.info, image_root=str(root))
     store = stores.create(generation, spec)
-    store.upsert([_point(product, text, image, root, settings) for product in products()])
-    store.build(SCHEMA, len(products()))
+    store.upsert([_point(product, text, image, root, settings) for product in items])
+    store.build(SCHEMA, len(items))
     store.close()
     if live:
         stores.promote(generation)
