@@ -34,6 +34,8 @@ from msgspec import Meta, Struct
 
 from engine import Ranker, RankingBatch, Register, Taste, UserProfile, Vectors, hookimpl
 
+from .fitting import fitting, values_of
+
 PRIOR = 5.0
 """The evidence, in clicks, at which a taste is believed half, as in :attr:`Taste.confidence`."""
 SESSION = 3.0
@@ -79,7 +81,7 @@ class Personal:
     def rank(self, batch: RankingBatch) -> Vectors:
         if batch.profile is None or not len(batch.scores):
             return batch.scores
-        rows = _fitting(batch)
+        rows = fitting(batch)
         liking = self._liking(self._parts(batch, batch.profile, rows))
         if liking is None:
             return batch.scores
@@ -94,11 +96,11 @@ class Personal:
         not, in words."""
         if batch.profile is None or not len(batch.scores):
             return [{} for _ in rows]
-        fitting = _fitting(batch)
-        parts = self._parts(batch, batch.profile, fitting)
+        fits = fitting(batch)
+        parts = self._parts(batch, batch.profile, fits)
         liking = self._liking(parts)
         return [
-            {} if liking is None or not fitting[row] else _told(batch, parts, row, liking[row])
+            {} if liking is None or not fits[row] else _told(batch, parts, row, liking[row])
             for row in rows.tolist()
         ]
 
@@ -136,21 +138,6 @@ def _weighed(profile: UserProfile) -> list[tuple[Taste, float, float]]:
     return [each for each in found if each[1] > 0]
 
 
-def _fitting(batch: RankingBatch) -> npt.NDArray[np.bool_]:
-    """The products that have the most of what the words name; all where they name nothing."""
-    has: dict[str, npt.NDArray[np.bool_]] = {}
-    for span in batch.plan.spans:
-        if span.effect == "boost" and span.field in batch.columns:
-            wanted = set(span.values)
-            held = [not wanted.isdisjoint(_values(value)) for value in batch.columns[span.field]]
-            before = has.get(span.field, np.zeros(len(held), dtype=bool))
-            has[span.field] = before | np.asarray(held)
-    if not has:
-        return np.ones(len(batch.ids), dtype=bool)
-    counts = np.sum([*has.values()], axis=0)
-    return np.asarray(counts == counts.max())
-
-
 def _alike(
     batch: RankingBatch, using: Space, tastes: Sequence[tuple[Taste, float, float]], rows: Any
 ) -> Column | None:
@@ -176,7 +163,7 @@ def _liked_values(
 ) -> Column:
     """``log(p / q)`` of each product's value, the best of several, less the mean over ``rows``;
     0 without a value."""
-    held = [_values(value) for value in column]
+    held = [values_of(value) for value in column]
     counts = Counter(v for own, fits in zip(held, rows, strict=True) if fits for v in own)
     total, n = sum(weight for _, weight in evidence), int(rows.sum())
     ratios = {}
@@ -186,12 +173,6 @@ def _liked_values(
         ratios[value] = float(np.log((chosen + PRIOR * usual) / ((total + PRIOR) * usual)))
     likings = np.asarray([max((ratios.get(v, 0.0) for v in own), default=0.0) for own in held])
     return np.asarray(likings - likings[rows].mean())
-
-
-def _values(value: Any) -> Sequence[Any]:
-    if value is None:
-        return ()
-    return value if isinstance(value, list) else (value,)
 
 
 def _share(taste: Taste, field: str, value: Any) -> float:
@@ -217,7 +198,7 @@ def _told(
             like = "like" if toward > 0 else "unlike"
             told["content"] = f"{like} what was looked at {when}"
             continue
-        value = _values(batch.columns[part.field][row])[-1]
+        value = values_of(batch.columns[part.field][row])[-1]
         share = _share(taste, part.field, value)
         told[part.field] = f"{value}: {share:.0%} of what was looked at {when}"
     return told
