@@ -10,6 +10,7 @@ from .assembly import open_events
 from .compiled import CompiledGraph, Profile, agreement, load_compiled, read_compiled
 from .components import ComponentStatus
 from .core import Engine
+from .durable import write_atomically
 from .errors import (
     CompiledMismatch,
     EditConflict,
@@ -19,6 +20,7 @@ from .errors import (
     GenerationLive,
     ImageTooLarge,
     IndexMismatch,
+    InvalidBook,
     InvalidFilter,
     InvalidImage,
     InvalidModel,
@@ -26,6 +28,7 @@ from .errors import (
     InvalidRequest,
     InvalidRules,
     InvalidSettings,
+    InvalidSynonyms,
     NoAccelerator,
     NoIndex,
     NotFound,
@@ -96,6 +99,7 @@ from .recommenders import Assortment, Learns, Occasion, Recommended, Recommender
 from .rules import NO_RULES, Rule, RuleSet, When, texts, unfit
 from .schema import FieldKind, IndexSchema
 from .settings import Settings, load_settings
+from .synonyms import NO_SYNONYMS, Synonym, SynonymSet
 from .tagging import TagDecoder, word_offsets
 from .types import (
     Candidate,
@@ -125,6 +129,7 @@ __all__ = [
     "EVENT_WEIGHTS",
     "INTERACTIONS",
     "NO_RULES",
+    "NO_SYNONYMS",
     "READ_CATALOGUE",
     "AppliedRule",
     "Arranger",
@@ -166,6 +171,7 @@ __all__ = [
     "IndexMismatch",
     "IndexSchema",
     "Interactions",
+    "InvalidBook",
     "InvalidFilter",
     "InvalidImage",
     "InvalidModel",
@@ -173,6 +179,7 @@ __all__ = [
     "InvalidRequest",
     "InvalidRules",
     "InvalidSettings",
+    "InvalidSynonyms",
     "JudgedSearch",
     "LaneContribution",
     "LaneHit",
@@ -228,6 +235,8 @@ __all__ = [
     "StoreError",
     "StoreLocked",
     "StoreUnavailable",
+    "Synonym",
+    "SynonymSet",
     "TagDecoder",
     "Taste",
     "Term",
@@ -268,4 +277,5 @@ __all__ = [
     "to_micros",
     "unfit",
     "word_offsets",
+    "write_atomically",
 ]

@@ -34,6 +34,7 @@ from .schema import IndexSchema
 from .search import plan_search, run_search
 from .settings import Settings, load_settings
 from .shop_words import KnowsWords, ShopWords
+from .synonyms import SynonymBook
 from .trial import KnowsGenerations
 from .types import Degraded, Product, Query, SearchRequest, SearchResponse
 from .understanding import warm_up
@@ -80,6 +81,7 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
             load_images = load_images or partial(read_photos, limits=settings.images)
             self._writer = Writer(self._journal, self._text, self._image, load_images)
             self.rules = RuleBook(settings.rules_path)
+            self.synonyms = SynonymBook(settings.synonyms_path)
             self._localization = open_localization(settings)
             self._stores = open_stores(settings, self.manager)
             opened.callback(self._stores.close)
@@ -320,7 +322,7 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
     def _swap(self, generation: str, store: VectorStore) -> threading.Event:
         """Serve ``generation`` from now on; the event is set when the old one has closed."""
         self._refusal = ""
-        shop = ShopViews(store, self._text, self.rules.current)
+        shop = ShopViews(store, self._text, self.rules.current, self.synonyms.current)
         pipelines = self._components.pipelines
         warm_up([p for line in pipelines.values() for p in line.query_processors], shop.current)
         coders = (self._text, self._image)

@@ -4,7 +4,7 @@ Words search three lanes: ``text`` (text-dense: product texts), ``image`` (image
 the photos show) and ``bm25``; what may be an identifier also ``codes``. A photo searches
 ``photo`` (the products' photos), and ``like`` the lanes ``like_text`` and ``like_image`` with the
 named products' own vectors. A translated query adds ``text:<locale>``, ``image:<locale>`` and
-``bm25:<locale>``. Words in another language than the catalogue's go through the bridge of each
+``bm25:<locale>``, and synonyms of its words ``bm25:synonyms``. Words in another language than the catalogue's go through the bridge of each
 encoder, where one is configured.
 
 Words and pictures keep lanes of their own rather than one averaged vector: cosines between
@@ -44,6 +44,10 @@ LANE_WEIGHTS: Mapping[str, float] = {
 """Defaults of all lanes, against the others of words or of pictures; a translated lane weighs
 what its kind does. Those of words were chosen on development queries (decision 0013). ``codes``
 has no share: it is added to the others, and what it finds comes first."""
+SYNONYMS = "bm25:synonyms"
+"""The keyword lane of :attr:`QueryPlan.expansion`; unless it has a weight of its own, it weighs
+:data:`SYNONYM_SHARE` of ``bm25``, so that a bad synonym cannot drown the words themselves."""
+SYNONYM_SHARE = 0.5
 IDENTIFIED = 20
 """A code that more products than this have, with their variants, identifies none of them."""
 
@@ -101,7 +105,8 @@ def plan_lanes(
 
     def weight(lane: str) -> float:
         kind = lane.partition(":")[0]
-        return base.get(lane, base.get(kind, LANE_WEIGHTS[kind]))
+        share = SYNONYM_SHARE if lane == SYNONYMS else 1.0
+        return base.get(lane, share * base.get(kind, LANE_WEIGHTS[kind]))
 
     _require_products(query.like, live.store)
     queries: list[LaneQuery] = []
@@ -145,6 +150,8 @@ def _word_lanes(plan: QueryPlan, live: Live, weight: Weight) -> Iterator[LaneQue
         if weight(f"bm25{suffix}") > 0:
             locale = suffix[1:] or plan.locale or ""
             yield LaneQuery(f"bm25{suffix}", "bm25", text=words, locale=locale)
+    if plan.expansion and weight(SYNONYMS) > 0:
+        yield LaneQuery(SYNONYMS, "bm25", text=plan.expansion, locale=plan.locale or "")
     if "image" in image.info.modalities:
         yield from _dense(image, "image", texts, weight, foreign=foreign)
 

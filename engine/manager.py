@@ -43,6 +43,7 @@ BUILTINS = (
     "plugins.usem3_encoder",
     "plugins.bridge_fit",
     "plugins.understand",
+    "plugins.synonyms",
     "plugins.availability",
     "plugins.understood",
     "plugins.personal",

@@ -97,7 +97,8 @@ class QueryPlan(Struct, frozen=True):
     that ``spans`` refer to. ``filters`` use the request's syntax and are added to the request's
     own, which are ``selected``; the surest come first, for where nothing is found the engine takes
     them off from the last (:mod:`engine.relaxation`), and those taken off are ``relaxed``.
-    ``categories`` are the likely ones, with their probability. ``pictured``: the words stand beside
+    ``expansion`` is ``text`` with synonyms in place of what they are synonyms of, for a keyword lane
+    of its own beside it. ``categories`` are the likely ones, with their probability. ``pictured``: the words stand beside
     a photo or products to be like, and say how what is wanted differs. Each
     of ``translations`` (locale → text) searches in text lanes of its own beside the original.
     ``ignored`` are readings that the shopper took back (:attr:`Span.key`): a processor leaves them
@@ -122,6 +123,7 @@ class QueryPlan(Struct, frozen=True):
     at: datetime | None = None
     relaxed: dict[str, Any] = field(default_factory=dict)
     pictured: bool = False
+    expansion: str = ""
 
     @property
     def fields(self) -> tuple[str, ...]:

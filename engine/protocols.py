@@ -20,6 +20,7 @@ from .lexicon import Lexicon
 from .plan import QueryPlan
 from .rules import NO_RULES, RuleSet
 from .schema import IndexSchema
+from .synonyms import NO_SYNONYMS, SynonymSet
 from .types import EncoderInfo, FacetValue, Product, SortBy
 
 Vectors = npt.NDArray[np.float32]
@@ -242,8 +243,8 @@ class ShopView(Struct, frozen=True, eq=False):
     ``vocabulary`` maps each keyword field to its values and about how many products have them
     (products changed or deleted since the generation went live still count). ``prices`` is
     about how many products have a price in each currency, "" where they name none. ``locale``
-    is that of the keyword lane. ``rules`` are the business rules in force. ``lexicon`` has all
-    words of titles and of ``vocabulary``.
+    is that of the keyword lane. ``rules`` are the business rules in force, and ``synonyms`` the
+    synonyms. ``lexicon`` has all words of titles and of ``vocabulary``.
     """
 
     schema: IndexSchema
@@ -253,6 +254,7 @@ class ShopView(Struct, frozen=True, eq=False):
     locale: str = "en"
     rules: RuleSet = NO_RULES
     lexicon: Lexicon = Lexicon()
+    synonyms: SynonymSet = NO_SYNONYMS
 
 
 class QueryProcessor(Protocol):

@@ -6,15 +6,13 @@ This module says what a rule is and what is wrong with one. They live in a file 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct, field
 
+from .book import EntryId, Kind, etag
 from .errors import InvalidFilter, InvalidRules
 from .filters import parse_filters
 from .plan import Boost, Selection
@@ -25,11 +23,8 @@ Moment = Annotated[datetime, Meta(tz=True)]
 Texts = str | tuple[str, ...]
 """One text, or several of which any will do."""
 Values = str | float | bool | tuple[str | float | bool, ...]
-RuleId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 MAX_PINS = 100
 """Of one rule; every search that it is for looks all of them up."""
-MAX_TOLD = 10
-"""Problems of a file that are told at once."""
 
 
 class _Part(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -121,7 +116,7 @@ class Rule(_Part, frozen=True):
     """One rule. It is in force from ``from`` (ISO 8601 with a time zone) until just before
     ``until``; where two rules want the same, the higher ``priority`` wins."""
 
-    id: RuleId
+    id: EntryId
     then: Then
     when: When | None = None
     starts: Moment | None = field(default=None, name="from")
@@ -139,7 +134,7 @@ class Rule(_Part, frozen=True):
     @property
     def etag(self) -> str:
         """Changes whenever the rule does."""
-        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
+        return etag(self)
 
 
 class RuleSet(Struct, frozen=True, eq=False):
@@ -152,8 +147,7 @@ class RuleSet(Struct, frozen=True, eq=False):
 NO_RULES = RuleSet()
 
 
-class _File(Struct, forbid_unknown_fields=True):
-    rules: list[msgspec.Raw] = []
+RULES: Kind[Rule, RuleSet] = Kind(Rule, "rule", RuleSet, InvalidRules)
 
 
 def texts(given: Texts) -> tuple[str, ...]:
@@ -172,62 +166,3 @@ def unfit(rule: Rule, schema: IndexSchema) -> str:
     except InvalidFilter as error:
         return f"{where}.{error}"
     return ""
-
-
-def encode_rules(rules: Iterable[Rule]) -> bytes:
-    """The file's content, laid out for people."""
-    return msgspec.json.format(msgspec.json.encode({"rules": list(rules)}), indent=2) + b"\n"
-
-
-def decode_rules(data: bytes) -> tuple[Rule, ...]:
-    """The rules of a file.
-
-    Raises:
-        InvalidRules: the file as a whole, or every rule that is wrong by its name and field.
-    """
-    try:
-        found = msgspec.json.decode(data, type=_File).rules
-    except msgspec.ValidationError as error:
-        raise InvalidRules(f'{_plain(error)}; the file is {{"rules": [ … ]}}') from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRules(f"not JSON: {_place(data, error)}") from error
-    rules: list[Rule] = []
-    problems: list[str] = []
-    for number, raw in enumerate(found, start=1):
-        try:
-            rule = msgspec.json.decode(raw, type=Rule)
-        except msgspec.ValidationError as error:
-            problems.append(f"rule {_name(raw, number)}: {_plain(error)}")
-            continue
-        if any(rule.id == other.id for other in rules):
-            problems.append(f"rule {rule.id!r}: id: is there twice; rename one")
-        rules.append(rule)
-    if problems:
-        more = len(problems) - MAX_TOLD
-        told = problems[:MAX_TOLD] + ([f"and {more} more"] if more > 0 else [])
-        raise InvalidRules("; ".join(told))
-    return tuple(rules)
-
-
-def _name(raw: msgspec.Raw, number: int) -> str:
-    given: Any = msgspec.json.decode(raw)
-    name = given.get("id") if isinstance(given, dict) else None
-    return repr(name) if isinstance(name, str) else f"number {number}"
-
-
-def _plain(error: msgspec.ValidationError) -> str:
-    """``then.pins[...]: Expected …``, where msgspec has the place last and from ``$``."""
-    words, _, place = str(error).partition(" - at `$")
-    place = place.removesuffix("`").lstrip(".")
-    return f"{place}: {words}" if place else words
-
-
-def _place(data: bytes, error: Exception) -> str:
-    """The standard library knows the line."""
-    try:
-        json.loads(data.decode("utf-8"))
-    except json.JSONDecodeError as found:
-        return f"line {found.lineno}, column {found.colno}: {found.msg}"
-    except ValueError:
-        pass
-    return str(error)

@@ -282,6 +282,11 @@ class Settings(_Table, frozen=True):
         return self.data_path / "rules.json"
 
     @property
+    def synonyms_path(self) -> Path:
+        """The file of synonyms, absolute."""
+        return self.data_path / "synonyms.json"
+
+    @property
     def gate_path(self) -> Path | None:
         """The file of the gate before a promotion, absolute."""
         gate = self.generations.gate

@@ -203,6 +203,16 @@ class _Found:
             held.update((i, t) for i, t in zip(ids, titles, strict=True) if t)
 
 
+def read_lexicon(store: VectorStore) -> Lexicon:
+    """The lexicon of a store, read at once."""
+    found, fields = LexiconReader(), word_fields(store.spec.schema)
+    ids = store.scroll(Filter(), store.count(Filter()))
+    for start in range(0, len(ids), CHUNK):
+        columns = store.columns(ids[start : start + CHUNK], ["title", *fields])
+        found.read(columns.pop("title"), columns.values())
+    return found.lexicon()
+
+
 def _title(product: Product | None, language: str) -> str:
     """The title in a language; empty where there is none."""
     if product is None:

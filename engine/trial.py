@@ -27,6 +27,8 @@ from .protocols import Encoder, VectorStore, VectorStores
 from .rulebook import RuleBook
 from .search import run_search
 from .settings import SearchSettings, Settings
+from .shop_words import read_lexicon
+from .synonyms import SynonymBook
 from .types import SearchRequest, SearchResponse
 from .understanding import warm_up
 from .validation import validate_request
@@ -87,6 +89,7 @@ class KnowsGenerations:
     settings: Settings
     manager: PluginManager
     rules: RuleBook
+    synonyms: SynonymBook
     behaviour: Behaviour
     _promoting: threading.Lock
     _pool: DaemonPool
@@ -136,7 +139,8 @@ class KnowsGenerations:
             name, store = opened.enter_context(self._held(generation))
             components = Components(_patient(settings), manager, self._pool)
             opened.callback(components.close)
-            shop = ShopViews(store, self._text, rules.current)
+            shop = ShopViews(store, self._text, rules.current, self.synonyms.current)
+            shop.learn(read_lexicon(store))
             lines = components.pipelines
             warm_up([p for line in lines.values() for p in line.query_processors], shop.current)
             live = Live(name, store, self._text, self._image, lines, shop, self.behaviour)

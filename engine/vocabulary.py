@@ -14,6 +14,7 @@ from .prices import currency_of
 from .protocols import Encoder, ShopView, VectorStore
 from .rules import NO_RULES, RuleSet
 from .schema import field_values, price_field, word_fields
+from .synonyms import NO_SYNONYMS, SynonymSet
 from .types import AttributeValue, Product
 
 MAX_VALUES = 10_000
@@ -22,29 +23,38 @@ MAX_VALUES = 10_000
 
 class ShopViews:
     """The current :class:`ShopView` of a store, kept up with what is written and with the rules
-    in force."""
+    and synonyms in force."""
 
     def __init__(
         self,
         store: VectorStore,
         text_encoder: Encoder,
         rules: Callable[[], RuleSet] = lambda: NO_RULES,
+        synonyms: Callable[[], SynonymSet] = lambda: NO_SYNONYMS,
     ) -> None:
         spec = store.spec
         vocabulary = {name: _values(store, name) for name in word_fields(spec.schema)}
         prices = _prices(store)
         self._lock = threading.Lock()
         self._rules = rules
+        self._synonyms = synonyms
         self._current = ShopView(
-            spec.schema, vocabulary, text_encoder, prices, spec.bm25_locale, rules()
+            spec.schema,
+            vocabulary,
+            text_encoder,
+            prices,
+            spec.bm25_locale,
+            rules(),
+            synonyms=synonyms(),
         )
 
     @property
     def current(self) -> ShopView:
-        rules = self._rules()
-        if rules is not self._current.rules:
+        rules, synonyms = self._rules(), self._synonyms()
+        if rules is not self._current.rules or synonyms is not self._current.synonyms:
             with self._lock:
-                self._current = msgspec.structs.replace(self._current, rules=rules)
+                edited = {"rules": rules, "synonyms": synonyms}
+                self._current = msgspec.structs.replace(self._current, **edited)
         return self._current
 
     def learn(self, lexicon: Lexicon) -> None:

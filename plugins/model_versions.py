@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from .durable import write_atomically
+from engine import write_atomically
 
 LIVE = "live"
 _NAME = re.compile(r"v([1-9]\d*)")

@@ -37,11 +37,11 @@ from qdrant_edge import (
     SearchParams,
 )
 
+from engine.durable import write_atomically
 from engine.errors import GenerationLive, NotFound, StoreError, StoreLocked
 from engine.hookspecs import Register, hookimpl
 from engine.protocols import GenerationSpec, VectorStores
 
-from .durable import write_atomically
 from .qdrant_common import (
     EXACT_BELOW_KB,
     HNSW_EF,

@@ -13,13 +13,13 @@ import msgspec
 import qdrant_edge as q
 from qdrant_edge import EdgeShard, SearchParams, UpdateOperation
 
+from engine.durable import write_atomically
 from engine.errors import StoreError, StoreLocked
 from engine.filters import Filter, Range, Terms
 from engine.protocols import GenerationSpec, LaneQuery, Point, Scored, Vectors
 from engine.schema import IndexSchema
 from engine.types import FacetValue, Product, SortBy
 
-from .durable import write_atomically
 from .qdrant_bm25 import document, question
 from .qdrant_common import (
     Clause,

@@ -34,7 +34,8 @@ PUBLIC = {
         *("CatalogueSource", "RawRecord"),
         *("Rule", "When", "RuleSet", "NO_RULES", "texts", "unfit", "selector"),
         *("QueryProcessor", "ShopView", "Ranker", "Arranger", "RankingBatch"),
-        *("Lexicon", "Term", "fold", "terms"),
+        *("Lexicon", "Term", "fold", "terms", "write_atomically"),
+        *("Synonym", "SynonymSet", "NO_SYNONYMS"),
         *("Explains", "Reasons", "Move"),
     ],
     "evaluation": [
@@ -52,7 +53,7 @@ PUBLIC = {
     "errors": [
         *("EntrepotError", "InvalidRequest", "InvalidFilter", "InvalidProduct", "InvalidImage"),
         *("ImageTooLarge", "ForbiddenUrl", "NotFound", "NoIndex", "InvalidSettings"),
-        *("InvalidRules", "EditConflict"),
+        *("InvalidBook", "InvalidRules", "InvalidSynonyms", "EditConflict"),
         *("PluginError", "UnknownPlugin", "EncoderError", "InvalidModel", "UnsupportedModality"),
         *("NoAccelerator", "CompiledMismatch"),
         *("StoreError", "StoreUnavailable", "StoreLocked", "GenerationLive", "IndexMismatch"),

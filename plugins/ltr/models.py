@@ -15,9 +15,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
-from engine import InvalidModel, NotFound
+from engine import InvalidModel, NotFound, write_atomically
 
-from ..durable import write_atomically
 from . import booster, features
 
 FOLDER = "ltr"

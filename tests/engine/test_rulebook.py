@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from engine import EditConflict, InvalidRules, NotFound, Rule
-from engine.rulebook import ANY, RuleBook
+from engine.book import ANY
+from engine.rulebook import RuleBook
 
 
 def rule(name: str, **changes: Any) -> Rule:
@@ -130,7 +131,7 @@ def test_an_edit_in_the_middle_of_a_write_wins(
 ) -> None:
     book.put(rule("a"))
     theirs = path.read_text().replace('"a"', '"theirs"')
-    fsync = "engine.rulebook.os.fsync"
+    fsync = "engine.durable.os.fsync"
     with monkeypatch.context() as patch:
         patch.setattr(fsync, lambda handle: path.write_text(theirs))
         with pytest.raises(EditConflict, match="edited at this moment"):

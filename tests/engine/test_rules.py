@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import FieldKind, IndexSchema, InvalidRules, Rule, unfit
-from engine.rules import MAX_PINS, MAX_TOLD, decode_rules, encode_rules
+from engine.book import MAX_TOLD
+from engine.rules import MAX_PINS, RULES
 
 SCHEMA = IndexSchema({"color": FieldKind.KEYWORD, "margin": FieldKind.NUMBER})
 WHOLE = {
@@ -45,12 +46,12 @@ def rule(**changes: Any) -> dict[str, Any]:
 
 
 def decode(*rules: Any) -> tuple[Rule, ...]:
-    return decode_rules(json.dumps({"rules": rules}).encode())
+    return RULES.decode(json.dumps({"rules": rules}).encode())
 
 
 def test_a_rule_survives_the_file() -> None:
     (read,) = decode(WHOLE)
-    assert decode_rules(encode_rules([read])) == (read,)
+    assert RULES.decode(RULES.encode([read])) == (read,)
     assert read.starts is not None
     assert read.starts.isoformat() == WHOLE["from"]
     assert [b.factor for b in read.then.boosts()] == [1.5, 0.5, 0.1]
@@ -58,7 +59,7 @@ def test_a_rule_survives_the_file() -> None:
 
 
 def test_the_file_is_laid_out_for_people_and_says_only_what_was_said() -> None:
-    text = encode_rules(decode(rule(note="why"))).decode()
+    text = RULES.encode(decode(rule(note="why"))).decode()
     assert json.loads(text) == {"rules": [rule(note="why")]}
     assert text.startswith('{\n  "rules": [\n    {\n      "id": "r",\n')
     assert text.endswith("\n}\n")
@@ -70,7 +71,7 @@ def test_an_etag_changes_with_the_rule_alone(priorities: list[int], random: Any)
     assert len({r.etag for r in rules}) == len(rules)
     turned = list(rules)
     random.shuffle(turned)
-    assert {r.id: r.etag for r in decode_rules(encode_rules(turned))} == {
+    assert {r.id: r.etag for r in RULES.decode(RULES.encode(turned))} == {
         r.id: r.etag for r in rules
     }
 
@@ -78,10 +79,10 @@ def test_an_etag_changes_with_the_rule_alone(priorities: list[int], random: Any)
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"rules": []}'])
 def test_no_rules(data: bytes) -> None:
     if data:
-        assert decode_rules(data) == ()
+        assert RULES.decode(data) == ()
     else:
         with pytest.raises(InvalidRules, match="not JSON: line 1"):
-            decode_rules(data)
+            RULES.decode(data)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_no_rules(data: bytes) -> None:
 )
 def test_a_broken_file_is_told_where(data: bytes, message: str) -> None:
     with pytest.raises(InvalidRules, match=message):
-        decode_rules(data)
+        RULES.decode(data)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_a_rule_that_does_not_fit_the_shop_is_told(changes: Any, message: str) -
 def test_the_examples_of_the_documentation_work() -> None:
     page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    read = decode_rules(example.encode())
+    read = RULES.decode(example.encode())
     assert [unfit(rule, SCHEMA) for rule in read] == ["", ""]
     bodies = [json.loads(body) for body in re.findall(r"-d '(.*?)'", page, re.DOTALL)]
     tried, put = bodies
