@@ -10,7 +10,9 @@
     │   │   └── ImageTooLarge           over the byte or pixel cap (HTTP 413)
     │   └── ForbiddenUrl            URL fetching is off, or the address is not public
     ├── NotFound                no such product, generation or shop (HTTP 404)
-    ├── InvalidRules            the file of business rules is broken (HTTP 409)
+    ├── InvalidBook             a file that people edit is broken (HTTP 409)
+    │   ├── InvalidRules            that of business rules
+    │   └── InvalidSynonyms         that of synonyms
     ├── EditConflict            somebody else changed it meanwhile (HTTP 412)
     ├── GateRefused             a generation is not shown to be good enough (HTTP 409)
     ├── InvalidSettings         entrepot.toml or an ENTREPOT_ variable is wrong
@@ -73,7 +75,13 @@ class ForbiddenUrl(InvalidRequest): ...
 class NotFound(EntrepotError): ...
 
 
-class InvalidRules(EntrepotError): ...
+class InvalidBook(EntrepotError): ...
+
+
+class InvalidRules(InvalidBook): ...
+
+
+class InvalidSynonyms(InvalidBook): ...
 
 
 class EditConflict(EntrepotError): ...
