@@ -1,17 +1,16 @@
-"""Facets, sorting and highlights of an answer."""
+"""Sorting and highlights of an answer."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Engine, FacetResult, FacetValue, Query, SearchRequest, SearchResponse, SortBy
+from engine import Engine, Query, SearchRequest, SearchResponse, SortBy
 from engine.answer import _mark, _stem, _stems
 from engine.schema import field_values
 from engine.settings import SearchSettings
@@ -19,53 +18,12 @@ from engine.settings import SearchSettings
 from .conftest import OpenShop
 from .shop import PRODUCTS, SCHEMA, ids, photo
 
-FIELDS = ("color", "material", "category", "brand", "vegan", "in_stock", "price", "weight")
 QUERIES = [None, Query(text="red shoe"), Query(image=photo("mug", "red"))]
 VALUES = {id: field_values(product, SCHEMA) for id, product in PRODUCTS.items()}
 
 
 def search(shop: Engine, query: Query | None, **request: Any) -> SearchResponse:
     return shop.search(SearchRequest(query, **{"limit": 1000, **request}))
-
-
-def facet_by_hand(field: str, found: list[str]) -> FacetResult:
-    column = [VALUES[id].get(field) for id in found]
-    if field in ("price", "weight"):
-        numbers = [value for value in column if isinstance(value, float)]
-        return FacetResult(min=min(numbers), max=max(numbers)) if numbers else FacetResult()
-    counts: Counter[Any] = Counter()
-    for value in column:
-        counts.update(value if isinstance(value, list) else [] if value is None else [value])
-    best = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return FacetResult(tuple(FacetValue(value, count) for value, count in best))
-
-
-@pytest.mark.parametrize("query", QUERIES, ids=["browse", "text", "image"])
-@pytest.mark.parametrize(
-    "filters",
-    [{}, {"color": ["red", "blue"]}, {"vegan": True, "price": {"gte": 20}}, {"brand": "x"}],
-)
-def test_facets_count_the_result_set(shop: Engine, query: Any, filters: dict[str, Any]) -> None:
-    answer = search(shop, query, filters=filters, facets=FIELDS)
-    assert list(answer.facets) == list(FIELDS)
-    for field in FIELDS:
-        assert answer.facets[field] == facet_by_hand(field, ids(answer.hits)), field
-    page = search(shop, query, filters=filters, facets=FIELDS, limit=1, offset=2)
-    assert (page.facets, page.total) == (answer.facets, answer.total)
-
-
-def test_arrangers_and_pages_do_not_change_facets_and_total(shop: Engine) -> None:
-    whole = search(shop, Query(text="shoe"), facets=FIELDS)
-    less = search(shop, Query(text="shoe"), facets=FIELDS, profile="drop-all", limit=3)
-    assert less.hits == ()
-    assert (less.facets, less.total) == (whole.facets, whole.total)
-
-
-def test_only_the_largest_values_are_listed(open_shop: OpenShop) -> None:
-    engine = open_shop(search=SearchSettings(facet_values=2))
-    for query in QUERIES:
-        facets = search(engine, query, facets=("category",)).facets
-        assert [v.value for v in facets["category"].values] == ["Home", "Wear"]
 
 
 def test_depth_bounds_the_lanes(open_shop: OpenShop) -> None:
