@@ -65,7 +65,7 @@ def place_of_column(
 
 
 def read_prices(value: Any) -> tuple[dict[str, float], list[str]]:
-    """Prices by key of a map, ``{"EUR": 10, "at": {"EUR": 11}}``, or of a list of objects such as
+    """Prices by key of a map, ``{"EUR": 10, "at": {"EUR": 11}, "ch/EUR": 9}``, or of a list of objects such as
     ``{"currency": "EUR", "amount": 10, "country": "at"}``; and what is wrong with the others."""
     found: dict[str, float] = {}
     problems: list[str] = []
@@ -120,7 +120,8 @@ def _entries(value: Any) -> Iterator[tuple[str, str, Any]]:
             if isinstance(held, Mapping):
                 yield from ((str(name).strip(), str(code), amount) for code, amount in held.items())
             else:
-                yield "", str(name).strip(), held
+                market, _, code = str(name).strip().rpartition("/")
+                yield market, code, held
     for item in value if isinstance(value, list | tuple) else ():
         if isinstance(item, Mapping):
             market, currency = _first(item, _MARKET), _first(item, _CURRENCY)

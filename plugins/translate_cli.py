@@ -148,13 +148,13 @@ def _write(
                     f"--out: photos are relative to {root}; name a file in that folder"
                 )
             collect(values, product)
-            row = _row(translator.product(product, targets), settings)
+            row = as_row(translator.product(product, targets), settings)
             file.write(msgspec.json.encode(row) + b"\n")
     partial.replace(out)
     return values
 
 
-def _row(product: Product, settings: Settings) -> dict[str, Any]:
+def as_row(product: Product, settings: Settings) -> dict[str, Any]:
     """A product under the column names that the shop's settings look for."""
     columns = settings.catalogue.columns
     row: dict[str, Any] = msgspec.to_builtins(product)

@@ -18,9 +18,12 @@ from .memory import TranslationMemory
 
 Text = Literal["title", "description"]
 TEXTS: tuple[Text, ...] = ("title", "description")
+MOST_FAILURES = 200
+"""That are remembered, of all that are counted."""
 LONGEST = 400
 """Characters that a translator is given at once: models read no more than a paragraph."""
 _SENTENCE = re.compile(r"[^.!?…。！？]+(?:[.!?…。！？]+[\"'»”)\]]*|$)\s*")
+_BRACKETS = re.compile(r"\s*\([^()]*\)")
 _CLAUSE = re.compile(rf".{{1,{LONGEST}}}(?:(?<=[,;:])\s+|\s+|$)|.{{1,{LONGEST}}}", re.DOTALL)
 
 
@@ -112,7 +115,9 @@ class CatalogueTranslator:
                 made = self._translated(brand, text, source, language)
             except PluginError as error:
                 self.tally.failed += 1
-                self.tally.failures.append(Failure(product, f"{what} ({target})", str(error)))
+                if len(self.tally.failures) < MOST_FAILURES:
+                    failure = Failure(product, f"{what} ({target})", str(error))
+                    self.tally.failures.append(failure)
                 return None
             self._memory.keep(text, source, language, made)
             self.tally.translated += 1
@@ -129,7 +134,9 @@ class CatalogueTranslator:
             made = self._interpreters.translated(sentence, (source, target), foreign, glossary)
             if made is None:
                 raise PluginError(f"no translator has {source!r} to {target!r}")
-            parts.append(made)
+            # Neural models add what a text is ("Red Bell Pepper (em inglês)").
+            tidied = made if "(" in sentence else _BRACKETS.sub("", made).strip()
+            parts.append(tidied or made)
         return " ".join(parts)
 
     def _glossary(self, brand: str, target: str) -> Glossary:

@@ -9,6 +9,8 @@ from engine import Product
 
 from ..field_labels import labels_of
 from .catalogue import CatalogueTranslator
+from .interface import language_of
+from .word_endings import SKIPPED
 
 MOST_VALUES = 1000
 LONGEST = 60
@@ -24,7 +26,7 @@ def collect(values: Values, product: Product) -> None:
         values.setdefault("category", Counter())[step] += 1
     for name, held in product.attributes.items():
         for value in held if isinstance(held, list) else [held]:
-            if isinstance(value, str) and any(map(str.isalpha, value)):
+            if isinstance(value, str) and _is_words(value):
                 counted = values.setdefault(name, Counter())
                 if len(counted) <= MOST_VALUES:
                     counted[value] += 1
@@ -64,4 +66,14 @@ class Namer:
         if forms and (made is None or made.casefold() not in forms):
             # Of rot, rote, rotem, roten … the one without an ending.
             made = min(forms, key=lambda form: (len(form), form))
-        return made[:1].upper() + made[1:] if made else None
+        if made is None:
+            return None
+        first, _, rest = made.partition(" ")
+        if rest and first.casefold() in SKIPPED.get(language_of(self._target), ()):
+            made = rest  # an article: "La Suède"
+        return made[:1].upper() + made[1:]
+
+
+def _is_words(value: str) -> bool:
+    """Not codes, versions or addresses."""
+    return any(map(str.isalpha, value)) and not any(c.isdigit() or c == "@" for c in value)
