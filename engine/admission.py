@@ -10,6 +10,7 @@ from .filters import Filter, conditions_of, parse_filters, require_field
 from .localize import Audience
 from .markets import read_filters
 from .plan import QueryPlan
+from .protocols import VectorStore
 from .schema import FieldKind, IndexSchema
 from .types import SearchRequest
 
@@ -20,15 +21,31 @@ def checked_filter(request: SearchRequest, schema: IndexSchema) -> Filter:
     for name in request.facets:
         if name != AUTO:
             require_field(name, schema, use="facets")
-    name = request.group_by
-    if name and require_field(name, schema, use="group_by") is not FieldKind.KEYWORD:
+    family = request.group_by
+    if family and require_field(family, schema, use="group_by") is not FieldKind.KEYWORD:
         raise InvalidRequest(
-            f"group_by: {name!r} is no keyword field; families have a name in common",
+            f"group_by: {family!r} is no keyword field; families have a name in common",
             field="group_by",
         )
     if request.sort is not None:
         require_field(request.sort.field, schema, use="sort")
     return filter
+
+
+def compared(
+    plan: QueryPlan, request: SearchRequest, audience: Audience, store: VectorStore
+) -> QueryPlan:
+    """The plan with what is to be below the products to be like as filters, where these have it."""
+    if not (plan.below and request.query and request.query.like):
+        return plan
+    filters = dict(plan.filters)
+    for name in plan.below:
+        stored = audience.place.field(name)
+        column = store.columns(request.query.like, [stored])[stored]
+        held = [value for value in column if isinstance(value, float)]
+        if held and name not in filters:
+            filters[name] = {"lt": min(held)}
+    return msgspec.structs.replace(plan, filters=filters)
 
 
 def whole_filter(

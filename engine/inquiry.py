@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .admission import checked_filter, whole_filter
+from .admission import checked_filter, compared, whole_filter
 from .facets import FacetQuestion
 from .filters import Filter
 from .grouping import Groups
@@ -105,6 +105,7 @@ def begin(
     processors = live.pipelines[request.profile].query_processors
     plan, degraded = understand(plan_of(request, at), processors, live.shop.current)
     audience = live.localization.of(request, schema)
+    plan = compared(plan, request, audience, live.store)
     filter = whole_filter(own, request, plan, audience)
     here = audience.place.request(request)
     search = Inquiry(

@@ -94,13 +94,19 @@ class QueryPlan(Struct, frozen=True):
     """What understanding produced from the query; each processor returns a changed copy.
 
     ``text`` is what the lanes will search; ``original`` is what was typed; ``read`` is the text
-    that ``spans`` refer to. ``filters`` use the request's syntax and are added to the request's
-    own, which are ``selected``; the surest come first, for where nothing is found the engine takes
-    them off from the last (:mod:`engine.relaxation`), and those taken off are ``relaxed``.
-    ``expansion`` is ``text`` with synonyms in place of what they are synonyms of, for a keyword lane
-    of its own beside it. ``categories`` are the likely ones, with their probability. ``pictured``: the words stand beside
-    a photo or products to be like, and say how what is wanted differs. Each
-    of ``translations`` (locale → text) searches in text lanes of its own beside the original.
+    that ``spans`` refer to. ``expansion`` is ``text`` with synonyms in place of what they are
+    synonyms of, for a keyword lane of its own beside it. Each of ``translations`` (locale → text)
+    searches in text lanes of its own beside the original. ``categories`` are the likely ones, with
+    their probability. ``need`` says that the words describe a need ("something to hang coats on")
+    rather than name a thing of the shop.
+
+    ``filters`` use the request's syntax and are added to the request's own, which are
+    ``selected``; the surest come first, for where nothing is found the engine takes them off from
+    the last (:mod:`engine.relaxation`), and those taken off are ``relaxed``. ``pictured``: the words
+    stand beside a photo or products to be like, and say how what is wanted differs; ``below`` are
+    number fields that are to be lower than theirs ("but cheaper"), which the engine makes filters
+    of.
+
     ``ignored`` are readings that the shopper took back (:attr:`Span.key`): a processor leaves them
     out. ``rules`` hide, lift and place products; the strongest comes first. ``at`` is the time
     that a dry run asks about; a search has none, and is now.
@@ -117,12 +123,14 @@ class QueryPlan(Struct, frozen=True):
     corrections: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     steps: tuple[PlanStep, ...] = ()
+    need: bool = False
     market: str | None = None
     selected: dict[str, Any] = field(default_factory=dict)
     rules: tuple[AppliedRule, ...] = ()
     at: datetime | None = None
     relaxed: dict[str, Any] = field(default_factory=dict)
     pictured: bool = False
+    below: tuple[str, ...] = ()
     expansion: str = ""
 
     @property

@@ -8,6 +8,7 @@ the last (:mod:`engine.relaxation`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -33,6 +34,9 @@ _POINTING = FUNCTION_WORDS | forms(
     "please more rather as exactly also although except make made prefer want need show"
 )
 """Words that stand between a photo and how what is wanted differs from it."""
+_CHEAPER = re.compile(
+    r"\b(?:cheaper|less (?:expensive|costly|pricey)|lower priced?|for less|affordable)\b", re.I
+)
 _LEADING = _POINTING - forms("not no without non except")
 
 
@@ -115,6 +119,12 @@ def without_pointing(text: str) -> str:
     "red". A text of nothing else stays."""
     first = next((word for word in words_of(text) if word.form not in _LEADING), None)
     return text[first.start :] if first else text
+
+
+def cheaper(text: str) -> tuple[tuple[str, ...], list[tuple[int, int]]]:
+    """Fields that shall be below those of the products to be like, and the words that say so."""
+    places = [found.span() for found in _CHEAPER.finditer(text)]
+    return ((PRICE,) if places else ()), places
 
 
 def says_nothing_more(text: str) -> bool:

@@ -10,12 +10,15 @@ prices and what is not wanted become filters and leave the searched text. See
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from engine import (
+    Encoder,
     InvalidModel,
     QueryPlan,
     QueryProcessor,
@@ -30,6 +33,7 @@ from .live_categories import LiveCategories
 from .onnx_encoder import model_folder, shared_model
 from .query_filters import (
     PRICE,
+    cheaper,
     departments,
     differences,
     exclusions,
@@ -40,12 +44,15 @@ from .query_filters import (
 from .query_grammar import read
 from .query_lexicon import AND_OR
 from .query_linking import Facts, link
+from .query_needs import is_need
 from .query_prices import Price
-from .query_reader import QueryReader
+from .query_reader import QueryReader, Reading
 from .tensorrt_encoder import TensorrtReader
 from .translators.interface import language_of
 
 _LOOSE_ENDS = " ,;/&+-"
+HELPERS = 8
+"""Threads that the model reads on: as many searches at a time as do not wait for one another."""
 
 
 class UnderstandOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,7 +61,7 @@ class UnderstandOptions(Struct, frozen=True, forbid_unknown_fields=True):
     ``min_confidence`` is left out."""
 
     model: str = "query-bert"
-    threads: Annotated[int, Meta(ge=1, le=64)] = 2
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
     runtime: Literal["onnx", "tensorrt"] = "onnx"
     precision: str = "fp16"
     min_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.5
@@ -72,6 +79,7 @@ class Understand:
         self._compiled: _Compiled | None = None
         self._reader: QueryReader | None = None
         self._broken: InvalidModel | None = None
+        self._helpers = ThreadPoolExecutor(HELPERS, "query-reader")  # starts none before it must
         try:
             self._reader = _open(options)
         except InvalidModel as error:
@@ -110,7 +118,7 @@ class Understand:
     def _read(self, plan: QueryPlan, shop: ShopView, gazetteer: Gazetteer) -> QueryPlan:
         if plan.pictured:
             plan = msgspec.structs.replace(plan, text=without_pointing(plan.text))
-        reading = self._reader.read(plan.text) if self._reader else None
+        reading = self._model_reading(plan.text, shop.text_encoder)
         model = None
         if reading is not None:
             model = [s for s in reading.spans if s.confidence >= self._options.min_confidence]
@@ -118,6 +126,19 @@ class Understand:
         categories = self._categories.likely(found.text, shop)
         named = reading.categories if reading is not None else {}
         return msgspec.structs.replace(found, categories={**categories, **named, **plan.categories})
+
+    def _model_reading(self, text: str, encoder: Encoder) -> Reading | None:
+        """What the model says of ``text``. Meanwhile this thread embeds it, which the lanes will
+        want (two models that run at the same time take three quarters of one after the other); not
+        where something is likely to be taken out of it."""
+        if self._reader is None:
+            return None
+        if read(text):
+            return self._reader.read(text)
+        reading = self._helpers.submit(self._reader.read, text)
+        with suppress(Exception):  # whoever needs the embedding will meet the error again
+            encoder.encode_texts([text], "query")
+        return reading.result()
 
     def _gazetteer(self, shop: ShopView) -> Gazetteer:
         last = self._compiled
@@ -159,13 +180,14 @@ def _understood(
         for name, spec in more.items():
             filters.setdefault(name, spec)
     filters |= plan.filters
+    below, places = cheaper(text) if plan.pictured else ((), [])
     said = [
         (s.start, s.end)
         for s in spans
         if s.label == "negation" or s in prices or (plan.pictured and s.effect == "filter")
     ]
-    rest = _without(text, said)
-    if plan.pictured and filters and says_nothing_more(rest):
+    rest = _without(text, [*said, *places])
+    if plan.pictured and (filters or below) and says_nothing_more(rest):
         rest = ""
     return msgspec.structs.replace(
         plan,
@@ -173,7 +195,9 @@ def _understood(
         spans=tuple(spans),
         filters=filters,
         # No words and no filters would be no search: then the words count as they stand.
-        text=rest if rest or filters else text,
+        text=rest if rest or filters or below else text,
+        below=below,
+        need=not plan.pictured and is_need(text, spans, gazetteer),
     )
 
 
