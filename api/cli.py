@@ -18,6 +18,7 @@ from engine.types import Product
 COMMANDS = {
     "demo": "Index the shipped demo shop and serve it.",
     "eval": "Measure search quality by judgments, and compare settings.",
+    "experiment": "Report on profiles tried on shoppers.",
     "generations": "List, promote, roll back and drop builds of the index.",
     "index": "Index a catalogue and make it live.",
     "plugins": "List the installed plugins, check and time them, or write one.",

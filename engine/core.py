@@ -19,6 +19,7 @@ from .assembly import open_behaviour, open_localization, open_stores, serving_en
 from .behaviour import KnowsShoppers
 from .components import Components
 from .errors import IndexMismatch, NoIndex, NotFound
+from .experiments import check_experiments, take_part
 from .guard import DaemonPool
 from .health import Watched
 from .images import read_photos
@@ -36,6 +37,7 @@ from .settings import Settings, load_settings
 from .shop_words import KnowsWords, ShopWords
 from .synonyms import SynonymBook
 from .trial import KnowsGenerations
+from .standing import Standing, standing_of
 from .types import Degraded, Product, Query, SearchRequest, SearchResponse
 from .understanding import warm_up
 from .validation import validate_place, validate_request
@@ -61,6 +63,7 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
         manager: PluginManager | None = None,
         load_images: ImageLoader | None = None,
     ) -> None:
+        check_experiments(settings)
         self.settings = settings
         self.manager = manager or PluginManager(settings.plugins)
         self._slot = LiveSlot()
@@ -118,6 +121,8 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
             NoIndex: nothing has been indexed. IndexMismatch: by another model only.
             StoreError: the store failed.
         """
+        if request.profile in self.settings.experiments:
+            return take_part(request.profile, self.settings, request, self.search)
         validate_request(request, frozenset(self.settings.profiles))
         with self._live() as live:
             return run_search(request, live, self.settings.search)
@@ -152,6 +157,16 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
         validate_request(request, frozenset(self.settings.profiles))
         with self._live() as live:
             return plan_search(request, live, self.settings.search, at)
+
+    def standing(self, product: str, request: SearchRequest) -> Standing:
+        """What becomes of ``product`` in a search, and why (:mod:`engine.standing`).
+
+        Raises:
+            NotFound: the index has no such product. And what :meth:`search` raises.
+        """
+        validate_request(request, frozenset(self.settings.profiles))
+        with self._live() as live:
+            return standing_of(product, request, live, self.settings.search)
 
     def window(
         self, request: SearchRequest, fields: Sequence[str] = (), vectors: Sequence[str] = ()

@@ -63,7 +63,8 @@ class Event(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True,
     impression: ``products`` were shown (none, with ``results`` 0, where a search found nothing);
     click: one of a list was chosen; view: a product's own page was seen; cart, purchase.
     ``search_id`` is the ``X-Request-Id`` of the search's answer, ``variant`` the arm of an
-    experiment, ``results`` the ``total`` of the answer. Without ``time``, it is now.
+    experiment, ``results`` and ``took_ms`` are those of the answer (its ``total``). Without
+    ``time``, it is now.
     """
 
     id: Token
@@ -77,6 +78,7 @@ class Event(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True,
     variant: Label = ""
     currency: Annotated[str, Meta(max_length=3, pattern=r"^([A-Z]{3})?$(?![\s\S])")] = ""
     results: Annotated[int, Meta(ge=0)] | None = None
+    took_ms: Annotated[float, Meta(ge=0)] | None = None
 
 
 class EventResult(Struct, frozen=True, omit_defaults=True):

@@ -197,7 +197,8 @@ class Variants(Struct, frozen=True):
 class Hit(Struct, frozen=True, omit_defaults=True):
     """One result. ``product`` holds the selected fields; ``highlights`` maps a text field to
     HTML-escaped text with the matching words in ``<mark>``; ``relevance`` is how probable it is
-    that this is what was asked for, where that is known (:mod:`engine.relevance`)."""
+    that this is what was asked for, where that is known (:mod:`engine.relevance`); ``arm`` which
+    of two interleaved profiles it counts for."""
 
     id: str
     score: float
@@ -206,6 +207,7 @@ class Hit(Struct, frozen=True, omit_defaults=True):
     explain: Explanation | None = None
     variants: Variants | None = None
     relevance: float | None = None
+    arm: str = ""
 
 
 class FacetValue(Struct, frozen=True, omit_defaults=True):
@@ -238,7 +240,8 @@ class SearchResponse(Struct, frozen=True):
     ``search.depth`` after their cut-offs (browsing: every match), or its families where it is
     grouped. ``timings`` are milliseconds per stage and sum to about ``took_ms``. ``without`` is
     for an empty result: filtered field → how many products there are without its filter.
-    ``relevance`` is the highest of these hits': below 0.5, say that nothing good was found."""
+    ``relevance`` is the highest of these hits': below 0.5, say that nothing good was found.
+    Events about an answer or hit with an ``arm`` carry it as their ``variant``."""
 
     hits: tuple[Hit, ...]
     facets: dict[str, FacetResult]
@@ -251,6 +254,7 @@ class SearchResponse(Struct, frozen=True):
     generation: str = ""
     without: dict[str, int] = field(default_factory=dict)
     relevance: float | None = None
+    arm: str = ""
 
 
 class EncoderInfo(Struct, frozen=True):

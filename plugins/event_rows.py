@@ -62,6 +62,7 @@ class _Body(Struct, omit_defaults=True, gc=False):
     search_id: str = ""
     variant: str = ""
     currency: str = ""
+    took_ms: float | None = None
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -71,7 +72,14 @@ _NUMBERS = {name: number for number, name in enumerate(TYPES)}
 
 def to_row(event: Event) -> Row:
     assert event.time is not None
-    body = _Body(event.products, event.query, event.search_id, event.variant, event.currency)
+    body = _Body(
+        event.products,
+        event.query,
+        event.search_id,
+        event.variant,
+        event.currency,
+        event.took_ms,
+    )
     return Row(
         event.id,
         to_micros(event.time),
@@ -101,6 +109,7 @@ def to_event(row: Sequence[Any]) -> Event:
         rest.variant,
         rest.currency,
         results,
+        rest.took_ms,
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from litestar import post
+from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
+from engine.evaluation.experiment import ExperimentReport
 from engine.evaluation.running import Answers
 
 from ..evaluating import Asked, answer_all
+from ..experiments import report_of
 from ..guards import may_write, takes_json
 from ..openapi import NEEDS_KEY, problems
 from ..shops import Shop
@@ -33,4 +35,23 @@ async def evaluate(
     return await shop.workers.try_out(answer_all, shop.engine, name, data)
 
 
-HANDLERS = [evaluate]
+@get(
+    "/v1/experiments/{name:str}/report",
+    guards=[may_write],
+    responses=problems(400, 401, 403, 404),
+    security=NEEDS_KEY,
+    tags=TAGS,
+    operation_id="reportExperiment",
+)
+async def report_experiment(
+    name: FromPath[str], shop: NamedDependency[Shop], days: FromQuery[float] = 30.0
+) -> ExperimentReport:
+    """What came of an experiment in the last days, by the events that carry its arms. Arms of few
+    shoppers (``events.anonymity``) are left out."""
+    engine = shop.engine
+    return await shop.workers.try_out(
+        report_of, engine.settings, engine.behaviour.store, name, days
+    )
+
+
+HANDLERS = [evaluate, report_experiment]

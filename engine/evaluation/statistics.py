@@ -58,19 +58,42 @@ def ratio_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of Σ numerators / Σ denominators, both by shopper: searches
     of one shopper are not independent, shoppers are. NaN where nothing is counted."""
+    if not np.sum(denominators):
+        return float("nan"), float("nan")
+    tail = 50 * (1 - confidence)
+    drawn = _ratios(numerators, denominators, np.random.default_rng(seed))
+    low, high = np.percentile(drawn, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def ratio_change(
+    first: tuple[Values, Values],
+    second: tuple[Values, Values],
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float, float]:
+    """Ratio of the second less that of the first, and its bootstrap interval, where both have
+    shoppers of their own."""
+    draws = [
+        _ratios(*one, np.random.default_rng((seed, n))) for n, one in enumerate((first, second))
+    ]
+    size = min(map(len, draws))
+    tail = 50 * (1 - confidence)
+    low, high = np.percentile(draws[1][:size] - draws[0][:size], [tail, 100 - tail])
+    values = [float(np.sum(above) / np.sum(below)) for above, below in (first, second)]
+    return values[1] - values[0], float(low), float(high)
+
+
+def _ratios(numerators: Values, denominators: Values, rng: np.random.Generator) -> Floats:
+    """Of resamples; those without anything below the line are left out."""
     above = np.asarray(numerators, dtype=np.float64)
     below = np.asarray(denominators, dtype=np.float64)
-    if not below.sum():
-        return float("nan"), float("nan")
-    rng = np.random.default_rng(seed)
     ratios = []
     for rows in _chunks(RESAMPLES, len(above)):
         drawn = rng.integers(0, len(above), (rows, len(above)))
         sums = below[drawn].sum(axis=1)
         ratios.append(above[drawn].sum(axis=1)[sums > 0] / sums[sums > 0])
-    tail = 50 * (1 - confidence)
-    low, high = np.percentile(np.concatenate(ratios), [tail, 100 - tail])
-    return float(low), float(high)
+    return np.concatenate(ratios)
 
 
 def randomization_p(differences: Values, seed: int = 0) -> float:

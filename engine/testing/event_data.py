@@ -57,4 +57,5 @@ def any_event(id: str, user_id: str) -> st.SearchStrategy[Event]:
         st.just("") | _TEXT,
         st.sampled_from(("", "EUR")),
         st.none() | st.integers(0, 10**9),
+        st.none() | st.floats(0, 1e6),
     )
