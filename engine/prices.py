@@ -38,8 +38,9 @@ def price_of(product: Product, key: str, rates: Mapping[str, float]) -> Price | 
     """The price by ``key``: the market's, else the currency's, else one converted by ``rates``
     (currency → units that are worth the same), from the product's own price if that can be."""
     currency = currency_of(key)
+    special = product.prices.get(key) if key != currency else None
     own = product.price if product.currency == currency else None
-    for amount in (product.prices.get(key), own, product.prices.get(currency)):
+    for amount in (special, own, product.prices.get(currency)):
         if amount is not None:
             return Price(amount)
     if (to := rates.get(currency)) is None:
