@@ -8,19 +8,22 @@
  *   score: number, arrangers: Record<string, { before: number, after: number }>,
  *   reasons: Record<string, Record<string, number | string>> }} Explanation
  * @typedef {{ id: string, score: number, product: Record<string, any>,
- *   highlights?: Record<string, string>, explain?: Explanation }} Hit
- * @typedef {{ values?: { value: string | boolean, count: number }[], min?: number,
- *   max?: number }} Facet
+ *   highlights?: Record<string, string>, explain?: Explanation,
+ *   variants?: { count: number, ids: string[] } }} Hit
+ * @typedef {{ values?: { value: string | boolean, count: number, label?: string }[],
+ *   min?: number, max?: number, label?: string }} Facet
  * @typedef {{ start: number, end: number, label: string, value: string, field?: string,
- *   values?: string[], effect?: "note" | "boost" | "filter" | "exclude" }} Span
+ *   values?: string[], effect?: "note" | "boost" | "filter" | "exclude" | "avoid" }} Span
  * @typedef {{ original: string, text: string, read: string, spans: Span[] } & Record<string, any>
  *   } Plan
  * @typedef {{ hits: Hit[], facets: Record<string, Facet>, total: number, took_ms: number,
  *   timings: Record<string, number>, plan: Plan,
  *   degraded: { component: string, reason: string }[], warnings: string[],
- *   search_id: string }} Answer
- * @typedef {{ text: string, kind: "query" | "product" | "category" | "brand", id?: string
- *   }} Suggestion
+ *   without: Record<string, number>, search_id: string }} Answer
+ * @typedef {{ id: string, product: Record<string, any>,
+ *   reasons: { kind: string, text: string }[] }} Recommended
+ * @typedef {{ text: string, kind: "query" | "product" | "category" | "brand",
+ *   highlight: string, id?: string, value?: string }} Suggestion
  */
 import { hasQuery, shop } from "./state.js";
 import { readerLocale } from "./strings.js";
@@ -28,17 +31,12 @@ import { readerLocale } from "./strings.js";
 /** How many products one request shows, and how deep results go. */
 export const PAGE_SIZE = 24;
 export const WINDOW = 1000;
-const HIDDEN_FIELDS = new Set(["group_id", "updated_at"]);
-const MOST_FACETS = 16;
 /** What a card shows; the drawer asks for the whole product. */
 const CARD_FIELDS = [
   ...["title", "brand", "price", "currency", "category", "images", "in_stock"],
   ...["locale"],
 ];
 const JSON_TYPE = { "Content-Type": "application/json" };
-
-/** Optional routes that this server was found not to have. */
-const lacking = new Set();
 
 /** An answer that is not 2xx; `message` is the problem's `detail`, for the reader. */
 export class Problem extends Error {
@@ -50,14 +48,13 @@ export class Problem extends Error {
 }
 
 /**
- * The declared fields, by name; those that no shopper filters by are left out.
+ * The declared fields that results can be put in order by.
  *
- * @returns {Promise<Record<string, "keyword" | "number" | "boolean">>}
+ * @returns {Promise<string[]>}
  */
-export async function declaredFields() {
+export async function numberFields() {
   const { fields } = await request("v1/fields");
-  const shown = fields.filter(({ name }) => !HIDDEN_FIELDS.has(name)).slice(0, MOST_FACETS);
-  return Object.fromEntries(shown.map(({ name, kind }) => [name, kind]));
+  return fields.filter(({ name, kind }) => kind === "number" && name !== "updated_at").map(({ name }) => name);
 }
 
 /**
@@ -71,7 +68,7 @@ export const product = (id, signal) =>
   request(`v1/products/${encodeURIComponent(id)}?${new URLSearchParams({ locale: readerLocale })}`, { signal });
 
 /**
- * Ways to complete the words typed so far; none where the server has no such route.
+ * Ways to complete the words typed so far.
  *
  * @param {string} q
  * @param {number} limit
@@ -79,14 +76,22 @@ export const product = (id, signal) =>
  * @returns {Promise<Suggestion[]>}
  */
 export async function suggestions(q, limit, signal) {
-  if (lacking.has("suggest")) return [];
   const query = new URLSearchParams({ q, limit: String(limit), locale: readerLocale });
-  try {
-    return (await request(`v1/suggest?${query}`, { signal })).suggestions;
-  } catch (error) {
-    if (error instanceof Problem && error.status === 404) lacking.add("suggest");
-    return [];
-  }
+  return (await request(`v1/suggest?${query}`, { signal })).suggestions;
+}
+
+/**
+ * Products that go with one.
+ *
+ * @param {string} id
+ * @param {string | null} session names a visit that may be remembered
+ * @returns {Promise<Recommended[]>}
+ */
+export async function recommendations(id, session) {
+  const fields = "title,price,currency,images,locale";
+  const query = new URLSearchParams({ product: id, limit: "8", fields, locale: readerLocale });
+  if (session) query.set("session_id", session);
+  return (await request(`v1/recommendations?${query}`)).items;
 }
 
 /**
@@ -107,48 +112,28 @@ export const record = (events) =>
 export const erase = (session) => request(`v1/users/${session}`, { method: "DELETE", keepalive: true });
 
 /**
- * One page of results.
+ * One page of results; the first comes with the facets that the server finds most useful.
  *
  * @param {State} state
- * @param {{ facets?: string[], offset?: number, limit?: number, session?: string | null,
+ * @param {{ offset?: number, limit?: number, session?: string | null,
  *   signal?: AbortSignal }} [options] `session` names a visit that may be remembered
  * @returns {Promise<Answer>}
  */
-export function search(state, { facets = [], offset = 0, limit = PAGE_SIZE, session, signal } = {}) {
+export function search(state, { offset = 0, limit = PAGE_SIZE, session, signal } = {}) {
   const body = {
     ...query(state),
     filters: state.filters,
-    facets,
+    facets: offset ? [] : ["*"],
     ...(state.sort && { sort: state.sort }),
     limit,
     offset,
     locale: readerLocale,
     ...(session && { session_id: session }),
     fields: CARD_FIELDS,
-    highlight: limit > 0,
-    explain: limit > 0,
+    highlight: true,
+    explain: true,
   };
   return state.photo ? sendPhoto(state.photo, body, signal) : sendJson(body, signal);
-}
-
-/**
- * Facets for a panel in which several values of one field can be chosen: a field's counts
- * leave out that field's own filter, or its other values could never be added.
- *
- * @param {State} state
- * @param {string[]} names
- * @param {AbortSignal} signal
- * @returns {Promise<Record<string, Facet>>} the facets of the filtered fields only
- */
-export async function widerFacets(state, names, signal) {
-  const filtered = names.filter((name) => name in state.filters);
-  const answers = await Promise.all(
-    filtered.map((name) => {
-      const { [name]: _, ...filters } = state.filters;
-      return search({ ...state, filters, sort: null }, { facets: [name], limit: 0, signal });
-    }),
-  );
-  return Object.assign({}, ...answers.map((answer) => answer.facets));
 }
 
 function query(state) {

@@ -4,7 +4,8 @@
  * @typedef {import("./state.js").State} State
  * @typedef {import("./api.js").Answer} Answer
  */
-import { declaredFields, PAGE_SIZE, Problem, product, search, WINDOW, widerFacets } from "./api.js";
+import { numberFields, PAGE_SIZE, Problem, product, search, WINDOW } from "./api.js";
+import { textOf } from "./cards.js";
 import { askCrop, initCrop } from "./crop.js";
 import { $, h } from "./dom.js";
 import { closeDialogs, initDialogs, openDrawer } from "./drawer.js";
@@ -12,13 +13,13 @@ import { explanationView } from "./explain.js";
 import { facetGroups, filterChips } from "./facets.js";
 import { forgetLabels, learnLabels } from "./format.js";
 import { cropped, listenForPhotos, readPhoto, recall } from "./photo.js";
-import { productView } from "./product.js";
+import { openProduct } from "./product.js";
 import { drawQueryBar, drawWeight } from "./querybar.js";
 import { drawReadings } from "./reading.js";
 import * as results from "./results.js";
 import { initSearchbox } from "./searchbox.js";
 import { drawSettings, initSettings } from "./settings.js";
-import { changed, EMPTY, hasQuery, parse, serialize } from "./state.js";
+import { changed, EMPTY, hasQuery, parse, serialize, withClause } from "./state.js";
 import { t, translatePage, useLanguage } from "./strings.js";
 import * as visit from "./visit.js";
 import { drawWording } from "./wording.js";
@@ -31,15 +32,15 @@ let answer = null;
 let running = new AbortController();
 /** Whether the history's last entry is a query that is still being typed. */
 let typing = false;
-/** @type {Record<string, string>} */
-let fields = {};
+/** @type {string[]} what results can be put in order by */
+let numbers = [];
 /** @type {Map<string, Record<string, any>>} products seen, for chips */
 const known = new Map();
 /** @type {Map<string, Answer>} answers by history entry: back is instant and keeps its place */
 const visited = new Map();
 
 const actions = {
-  onopen: (hit) => showProduct(hit),
+  onopen: (hit) => choose(hit),
   onsimilar: (hit) => go({ ...EMPTY, like: [hit.id] }),
   onwhy: (hit) => showExplanation(hit),
   similarLink: (hit) => location.pathname + serialize({ ...EMPTY, like: [hit.id] }),
@@ -48,6 +49,7 @@ const ways = {
   onclearfilters: () => go({ filters: {} }),
   onignore: (keys) => go({ ignore: [...new Set([...state.ignore, ...keys])] }),
   onrestore: () => go({ ignore: [] }),
+  onwithout: (field) => go({ filters: withClause(state.filters, field, null) }),
   onbrowse: () => go(EMPTY),
 };
 
@@ -79,14 +81,10 @@ function supersede() {
 async function run() {
   const signal = supersede();
   results.drawBusy(true);
+  void learnNumbers();
   try {
-    const names = await facetNames();
-    if (signal.aborted) return;
-    const [found, wider] = await Promise.all([
-      search(state, { facets: names, session: visit.sessionId(), signal }),
-      widerFacets(state, names, signal),
-    ]);
-    show({ ...found, facets: { ...found.facets, ...wider } });
+    const found = await search(state, { session: visit.sessionId(), signal });
+    show(found);
     visit.shown(found, state.q.trim(), { typing });
   } catch (error) {
     if (signal.aborted) return;
@@ -96,13 +94,11 @@ async function run() {
   if (!signal.aborted) results.drawBusy(false);
 }
 
-/** The declared fields, asked for until they are known; a search goes on without them. */
-async function facetNames() {
-  if (!Object.keys(fields).length) {
-    fields = await declaredFields().catch(() => ({}));
-    results.drawSort(fields, state);
-  }
-  return Object.keys(fields);
+/** What can be ordered by, asked for until it is known; a search goes on without. */
+async function learnNumbers() {
+  if (numbers.length) return;
+  numbers = await numberFields().catch(() => []);
+  results.drawSort(numbers, state);
 }
 
 function show(found) {
@@ -154,7 +150,7 @@ function drawState() {
     oncrop: cropPhoto,
     onremovelike: (id) => go({ like: state.like.filter((other) => other !== id) }),
   });
-  results.drawSort(fields, state);
+  results.drawSort(numbers, state);
   $("chips").replaceChildren(...filterChips(state, (filters) => go({ filters })));
   void learnLiked();
 }
@@ -180,18 +176,14 @@ async function learnLiked() {
   if (unknown.length) drawState();
 }
 
-async function showProduct(hit) {
+function choose(hit) {
   visit.clicked(hit.id, answer.hits.indexOf(hit) + 1, answer, state.q.trim());
-  visit.viewed(hit.id);
-  openDrawer(hit.product.title, ...productView(hit.product));
-  const whole = await product(hit.id).catch(() => null);
-  const still = $("drawer").open && $("drawer-title").textContent === hit.product.title;
-  if (whole && still) openDrawer(hit.product.title, ...productView(whole));
+  void openProduct(hit);
 }
 
 function showExplanation(hit) {
   const place = answer.hits.indexOf(hit) + 1;
-  const title = h("p", { class: "of", dir: "auto" }, hit.product.title);
+  const title = h("p", { class: "of", ...textOf(hit.product, "title") }, hit.product.title);
   openDrawer(t("explainTitle"), title, ...explanationView(hit, place, answer, state));
 }
 
@@ -284,7 +276,11 @@ async function start() {
   drawLanguage();
   initDialogs();
   initCrop();
-  initSearchbox(askFor);
+  initSearchbox({
+    onwords: askFor,
+    onproduct: (id, title) => openProduct({ id, product: { title } }),
+    onvalue: (field, value) => go({ q: "", filters: { ...state.filters, [field]: [value] } }),
+  });
   visit.listenForLeaving();
   listen();
   listenForPhotos({ overlay: $("drop"), inputs: [$("file"), $("camera")], onfile: addPhoto });

@@ -27,6 +27,8 @@ export function card(hit, actions) {
       { class: "shot" },
       photo(product.image_urls?.[0], product.title),
       product.in_stock === false && h("span", { class: "badge" }, t("outOfStock")),
+      hit.variants?.count > 0 &&
+        h("span", { class: "badge more" }, t("variants", { n: hit.variants.count })),
     ),
     h(
       "div",
@@ -115,7 +117,9 @@ export function photo(url, alt, eager = false) {
  */
 export function price(product) {
   if (typeof product.price !== "number") return null;
-  return h("p", { class: "price" }, money(product.price, product.currency));
+  const { price: from, currency } = product.converted_from ?? {};
+  const title = from === undefined ? null : t("converted", { price: money(from, currency) });
+  return h("p", { class: "price", title }, money(product.price, product.currency));
 }
 
 /**

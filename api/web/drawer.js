@@ -1,16 +1,25 @@
 /** The drawer at the side: a modal dialog for one product or one explanation at a time. */
 import { $ } from "./dom.js";
 
+/** Counts what was opened. */
+let opened = 0;
+
 /**
- * @param {string} title
+ * @param {string | Node} title
  * @param {...Node} content
+ * @returns {() => boolean} whether this is still what the drawer shows
  */
 export function openDrawer(title, ...content) {
   const drawer = $("drawer");
-  $("drawer-title").textContent = title;
-  $("drawer-body").replaceChildren(...content);
+  const body = $("drawer-body");
+  const mine = ++opened;
+  const hadFocus = body.contains(document.activeElement);
+  $("drawer-title").replaceChildren(title);
+  body.replaceChildren(...content);
   if (!drawer.open) drawer.showModal();
-  $("drawer-body").scrollTop = 0;
+  else if (hadFocus) body.focus(); // what had it is gone, and Tab would begin at the top
+  body.scrollTop = 0;
+  return () => drawer.open && mine === opened;
 }
 
 /** Close whichever dialogs are open. */

@@ -7,8 +7,8 @@
  * @typedef {import("./state.js").State} State
  */
 import { h, svg } from "./dom.js";
-import { fieldName, number, percent, score } from "./format.js";
-import { has, languageName, numberLocale, t } from "./strings.js";
+import { allOf, fieldName, number, percent, score } from "./format.js";
+import { has, languageName, t } from "./strings.js";
 
 /** Lanes whose parts differ by less than this share count as equal first. */
 const NEARLY = 0.97;
@@ -54,7 +54,7 @@ function summary(lanes, place, answer, state) {
   const top = lanes.filter(([, lane]) => lane.contribution >= NEARLY * lanes[0][1].contribution);
   const names = top.map(([name]) => t("quote", { text: laneName(name) }));
   const reason = lanes.length
-    ? t("explainFirst", { lane: new Intl.ListFormat(numberLocale).format(names) })
+    ? t("explainFirst", { lane: allOf(names) })
     : !sorted && t("explainBrowse");
   return [h("strong", {}, where), " ", [reason, sorted].filter(Boolean).join(" ")];
 }

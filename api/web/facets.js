@@ -8,7 +8,7 @@
  * @typedef {(filters: State["filters"]) => void} OnChange
  */
 import { h, icon } from "./dom.js";
-import { fieldName, money, number, valueName } from "./format.js";
+import { fieldName, number, rangeText, valueName } from "./format.js";
 import { listOf, rangeOf, toggled, withClause } from "./state.js";
 import { t } from "./strings.js";
 
@@ -21,7 +21,7 @@ const unfolded = new Map();
 const spread = new Set();
 
 /**
- * The panel's groups, in the order the fields are declared; category and price first.
+ * The panel's groups, in the server's order: what is chosen, then what is most useful.
  *
  * @param {Record<string, Facet>} facets
  * @param {State} state
@@ -29,10 +29,7 @@ const spread = new Set();
  * @returns {HTMLElement[]}
  */
 export function facetGroups(facets, state, onchange) {
-  const first = ["category", "price", "brand"];
-  const names = [...first, ...Object.keys(facets)].filter((name) => facets[name]);
-  const shown = [...new Set(names)].filter((name) => isUseful(name, facets[name], state));
-  return shown.map((name, i) => {
+  return Object.keys(facets).map((name, i) => {
     const open = unfolded.get(name) ?? (i < OPEN_FIELDS || name in state.filters);
     const fold = h(
       "details",
@@ -45,13 +42,6 @@ export function facetGroups(facets, state, onchange) {
   });
 }
 
-/** A field with nothing to choose is left out, unless it is chosen already. */
-function isUseful(name, facet, state) {
-  if (name in state.filters) return true;
-  if (!facet.values?.length) return facet.min !== undefined && facet.min < facet.max;
-  return facet.values.length > 1 && facet.values.some((value) => value.count > 1);
-}
-
 function facetBody(name, facet, state, onchange) {
   const isRange = facet.min !== undefined || !Array.isArray(state.filters[name] ?? []);
   return isRange && !facet.values?.length
@@ -62,7 +52,7 @@ function facetBody(name, facet, state, onchange) {
 function valueList(name, facet, state, onchange) {
   const chosen = listOf(state.filters[name]);
   const isTree = name === "category";
-  const rows = withPlaces([...vanished(facet, chosen), ...(facet.values ?? [])], isTree);
+  const rows = withPlaces(facet.values ?? [], isTree);
   const offered = isTree ? rows.filter((row) => isUnfolded(row, chosen, rows)) : rows;
   const extra = offered.filter((row) => row.place >= FIRST_VALUES && !chosen.includes(row.value));
   const toggle = isTree ? toggledPath : toggled;
@@ -89,12 +79,6 @@ function withPlaces(values, isTree) {
     return { ...row, place: taken.get(parent) };
   });
 }
-
-/** Chosen values that no result carries: still shown, or they could not be taken back. */
-const vanished = (facet, chosen) =>
-  chosen
-    .filter((value) => !facet.values?.some((found) => found.value === value))
-    .map((value) => ({ value, count: 0 }));
 
 function valueRow(name, { value, count, depth = 0 }, chosen, ontoggle) {
   const id = `facet-${name}-${value}`;
@@ -207,11 +191,8 @@ function valueChip(name, value, onclick) {
   return chip(name, plain, typeof value === "boolean" ? `${fieldName(name)}: ${plain}` : plain, onclick);
 }
 
-function rangeChip(name, { gte, lte }, onclick) {
-  const amount = (value) => (name === "price" ? money(value) : number(value, 3));
-  const key = gte === undefined ? "rangeTo" : lte === undefined ? "rangeFrom" : "rangeBoth";
-  const vars = { field: fieldName(name), min: amount(gte ?? 0), max: amount(lte ?? 0) };
-  const text = t(key, vars);
+function rangeChip(name, range, onclick) {
+  const text = rangeText(name, range);
   return chip(name, text, text, onclick);
 }
 

@@ -114,3 +114,43 @@ export function valueName(field, value) {
   const name = labels.get(labelKey(field, value)) ?? value;
   return field === "category" ? (name.split(" > ").at(-1) ?? name) : name;
 }
+
+/**
+ * @param {string} field
+ * @param {{ gte?: number, gt?: number, lte?: number, lt?: number }} range
+ * @returns {string} "Price 10 – 50"
+ */
+export function rangeText(field, { gte, gt, lte, lt }) {
+  const least = gte ?? gt;
+  const most = lte ?? lt;
+  const amount = (value) => (field === "price" ? money(value) : number(value, 3));
+  const key = least === undefined ? "rangeTo" : most === undefined ? "rangeFrom" : "rangeBoth";
+  return t(key, { field: fieldName(field), min: amount(least ?? 0), max: amount(most ?? 0) });
+}
+
+/**
+ * A filter in words: "Color: red or blue".
+ *
+ * @param {string} field
+ * @param {any} clause in the API's syntax
+ * @returns {string}
+ */
+export function clauseText(field, clause) {
+  const values = (given) => anyOf([given].flat().map((value) => valueName(field, value)));
+  const isRange = typeof clause === "object" && !Array.isArray(clause) && !("not" in clause);
+  if (isRange) return rangeText(field, clause);
+  const value = clause.not === undefined ? values(clause) : t("readingNot", { value: values(clause.not) });
+  return t("reading", { field: fieldName(field), value });
+}
+
+/**
+ * @param {string[]} names
+ * @returns {string} "red or blue"
+ */
+export const anyOf = (names) => new Intl.ListFormat(numberLocale, { type: "disjunction" }).format(names);
+
+/**
+ * @param {string[]} names
+ * @returns {string} "red and blue"
+ */
+export const allOf = (names) => new Intl.ListFormat(numberLocale).format(names);

@@ -1,14 +1,61 @@
-/** One product in the drawer: all its photos, what it costs, its texts and attributes. */
+/**
+ * One product in the drawer: all its photos, what it costs, its texts and attributes, and what
+ * else may be liked.
+ *
+ * @typedef {import("./api.js").Recommended} Recommended
+ */
+import * as api from "./api.js";
 import { photo, price, textOf } from "./cards.js";
-import { h, icon } from "./dom.js";
-import { fieldName, number, valueName } from "./format.js";
-import { numberLocale, t } from "./strings.js";
+import { $, h, icon } from "./dom.js";
+import { openDrawer } from "./drawer.js";
+import { allOf, fieldName, learnProduct, number, valueName } from "./format.js";
+import { has, t } from "./strings.js";
+import * as visit from "./visit.js";
+
+/**
+ * Show a product: at once what is known of it, then all of it, then what goes with it.
+ *
+ * @param {{ id: string, product: Record<string, any> }} chosen
+ */
+export async function openProduct({ id, product: brief }) {
+  visit.viewed(id);
+  let isShown = openDrawer(titleOf(brief), ...productView(brief));
+  const asked = api.recommendations(id, visit.sessionId()).catch(() => []);
+  const whole = await api.product(id).catch(() => null);
+  if (whole && isShown()) isShown = openDrawer(titleOf(whole), ...productView(whole));
+  const others = await asked;
+  if (others.length && isShown()) $("drawer-body").append(...recommendedRow(others));
+}
+
+const titleOf = (product) => h("span", textOf(product, "title"), product.title);
+
+function recommendedRow(others) {
+  const items = others.map((one) => h("li", {}, recommended(one)));
+  return [
+    h("h3", { id: "recommended" }, t("recommended")),
+    h("ul", { class: "others", "aria-labelledby": "recommended" }, ...items),
+  ];
+}
+
+/** @param {Recommended} one */
+function recommended({ id, product, reasons: [reason] }) {
+  const why = has(`because.${reason?.kind}`) ? t(`because.${reason.kind}`) : reason?.text;
+  return h(
+    "button",
+    { type: "button", onclick: () => openProduct({ id, product }) },
+    photo(product.image_urls?.[0], ""),
+    h("span", { class: "name", ...textOf(product, "title") }, product.title),
+    price(product),
+    why && h("span", { class: "hint" }, why),
+  );
+}
 
 /**
  * @param {Record<string, any>} product
  * @returns {Node[]}
  */
-export function productView(product) {
+function productView(product) {
+  learnProduct(product);
   const urls = product.image_urls ?? [];
   const shots = urls.map((url, i) =>
     h("li", {}, photo(url, altText(product.title, i, urls.length), i === 0)),
@@ -47,9 +94,7 @@ function detailList(product) {
 }
 
 function valueText(name, value) {
-  if (Array.isArray(value)) return new Intl.ListFormat(numberLocale).format(
-      value.map((each) => valueName(name, String(each))),
-    );
+  if (Array.isArray(value)) return allOf(value.map((each) => valueName(name, String(each))));
   if (typeof value === "number") return number(value, 3);
   return name === "category" ? value : valueName(name, value);
 }

@@ -5,14 +5,16 @@
  * @typedef {import("./api.js").Plan} Plan
  * @typedef {import("./api.js").Span} Span
  * @typedef {import("./state.js").State} State
- * @typedef {{ key: string, effect: "boost" | "filter" | "exclude", text: string, title: string
+ * @typedef {{ key: string, effect: string, text: string, title: string
  *   }} Reading
  */
 import { $, h, icon } from "./dom.js";
-import { capital, fieldName, valueName } from "./format.js";
-import { numberLocale, t } from "./strings.js";
+import { anyOf, capital, fieldName, valueName } from "./format.js";
+import { t } from "./strings.js";
 
-const ICONS = { filter: "filter", exclude: "not" };
+const ICONS = { filter: "filter", exclude: "not", avoid: "not" };
+/** Readings that keep products out; the others only order them. */
+const LIMITS = ["filter", "exclude"];
 
 /** The limits a screen reader was last told of; they are said once, not with every search. */
 let told = "";
@@ -30,19 +32,10 @@ export function readings(plan, state) {
   return [...new Map(acting.map((span) => [keyOf(span), reading(span, plan)])).values()];
 }
 
-/**
- * Those that keep products out of the results.
- *
- * @param {Plan} plan
- * @param {State} state
- */
-export const limits = (plan, state) =>
-  readings(plan, state).filter(({ effect }) => effect !== "boost");
-
-/** A boost gives way to an order the shopper chose, a limit to a filter on the same field. */
+/** What orders gives way to an order the shopper chose, a limit to a filter on the same field. */
 function acts({ effect = "note", field }, state) {
   if (effect === "note") return false;
-  return effect === "boost" ? !state.sort : !(field && field in state.filters);
+  return LIMITS.includes(effect) ? !(field && field in state.filters) : !state.sort;
 }
 
 /** How the API knows a reading that is to be ignored. */
@@ -52,13 +45,13 @@ function reading(span, plan) {
   const { effect, field = "", values = [] } = span;
   const names = values.map((value) => valueName(field, value));
   const words = names.length > 1 ? span.value : (names[0] ?? typed(span, plan));
-  const either = new Intl.ListFormat(numberLocale, { type: "disjunction" });
-  const value = effect === "exclude" && names.length ? t("readingNot", { value: words }) : words;
+  const isNot = (effect === "exclude" && names.length) || effect === "avoid";
+  const value = isNot ? t("readingNot", { value: words }) : words;
   return {
     key: keyOf(span),
     effect,
     text: field ? t("reading", { field: fieldName(field), value }) : value,
-    title: t(`reading${capital(effect)}`, { values: names.length ? either.format(names) : words }),
+    title: t(`reading${capital(effect)}`, { values: names.length ? anyOf(names) : words }),
   };
 }
 
@@ -100,7 +93,7 @@ function focusNear(items, place) {
 }
 
 function tell(found) {
-  const texts = found.filter(({ effect }) => effect !== "boost").map(({ text }) => text);
+  const texts = found.filter(({ effect }) => LIMITS.includes(effect)).map(({ text }) => text);
   const now = texts.join(", ");
   if (now && now !== told) $("announce").textContent = t("readingLimits", { readings: now });
   told = now;

@@ -9,7 +9,6 @@ import { PAGE_SIZE, Problem, WINDOW } from "./api.js";
 import { card, placeholders } from "./cards.js";
 import { $, h, icon } from "./dom.js";
 import { fieldName, number } from "./format.js";
-import { limits } from "./reading.js";
 import { hasQuery } from "./state.js";
 import { t } from "./strings.js";
 
@@ -32,15 +31,15 @@ export function drawBusy(busy) {
  * @param {Answer} answer with all hits shown so far
  * @param {State} state
  * @param {import("./cards.js").CardActions} actions
- * @param {{ onclearfilters: () => void, onignore: (keys: string[]) => void,
- *   onbrowse: () => void }} ways out of an empty result
+ * @param {{ onclearfilters: () => void,
+ *   onwithout: (field: string) => void, onbrowse: () => void }} ways out of an empty result
  */
 export function drawResults(answer, state, actions, ways) {
   $("grid").replaceChildren(...answer.hits.map((hit) => card(hit, actions)));
   drawCount(answer);
   drawMore(answer);
   drawNotices(answer);
-  $("message").replaceChildren(...(answer.hits.length ? [] : emptyMessage(answer.plan, state, ways)));
+  $("message").replaceChildren(...(answer.hits.length ? [] : emptyMessage(answer, state, ways)));
 }
 
 /**
@@ -84,14 +83,18 @@ function drawNotices({ degraded, warnings }) {
   $("notices").replaceChildren(...notices);
 }
 
-function emptyMessage(plan, state, { onclearfilters, onignore, onbrowse }) {
+function emptyMessage({ without }, state, { onclearfilters, onbrowse, onwithout }) {
   const filtered = Object.keys(state.filters).length > 0;
   const asked = filtered || hasQuery(state);
-  const read = limits(plan, state).map(({ key }) => key);
-  const hint = read.length ? "emptyReading" : filtered ? "emptyFilters" : asked ? "emptyQuery" : "emptyShop";
+  const hint = filtered ? "emptyFilters" : asked ? "emptyQuery" : "emptyShop";
+  const found = Object.entries(without ?? {});
+  const fewer = found.map(([field, n], i) => {
+    const text = t("withoutFilter", { field: fieldName(field), products: t("count", { n }) });
+    return button(text, () => onwithout(field), i ? "" : "primary");
+  });
   return message("search", t("emptyTitle"), t(hint), [
-    read.length > 0 && button(t("dropReadings"), () => onignore(read), "primary"),
-    filtered && button(t("clearFilters"), onclearfilters, read.length ? "" : "primary"),
+    ...fewer,
+    filtered && button(t("clearFilters"), onclearfilters, found.length ? "" : "primary"),
     asked && button(t("browseAll"), onbrowse),
   ]);
 }
@@ -129,12 +132,11 @@ function button(text, onclick, kind = "") {
 /**
  * The sort choices: best match, and both directions of every number field.
  *
- * @param {Record<string, string>} fields declared fields and their kinds
+ * @param {string[]} numbers the fields with numbers
  * @param {State} state
  */
-export function drawSort(fields, state) {
+export function drawSort(numbers, state) {
   const best = h("option", { value: "" }, t(hasQuery(state) ? "sortBest" : "sortCatalogue"));
-  const numbers = Object.keys(fields).filter((name) => fields[name] === "number");
   const options = numbers.flatMap((name) => [
     h("option", { value: `${name}:asc` }, t("sortAsc", { field: fieldName(name) })),
     h("option", { value: `${name}:desc` }, t("sortDesc", { field: fieldName(name) })),

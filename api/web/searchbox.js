@@ -7,10 +7,13 @@ const TYPING_PAUSE = 220;
 /**
  * Let the box work; once, at start.
  *
- * @param {(words: string, typing: boolean) => void} onwords what is asked for; `typing` where
- *   more may follow
+ * @param {object} actions
+ * @param {(words: string, typing: boolean) => void} actions.onwords what is asked for; `typing`
+ *   where more may follow
+ * @param {(id: string, title: string) => void} actions.onproduct
+ * @param {(field: string, value: string) => void} actions.onvalue a category or brand
  */
-export function initSearchbox(onwords) {
+export function initSearchbox({ onwords, onproduct, onvalue }) {
   const box = $("q");
   let pause = 0;
   const type = (event) => {
@@ -28,9 +31,14 @@ export function initSearchbox(onwords) {
     event.preventDefault();
     ask();
   });
-  initSuggestions(({ text }) => {
-    box.value = text;
-    ask();
+  initSuggestions(({ text, kind, id, value }) => {
+    clearTimeout(pause);
+    if (id) onproduct(id, text);
+    else if (value) onvalue(kind, value);
+    else {
+      box.value = text;
+      ask();
+    }
   });
   document.addEventListener("keydown", onSlash);
 }

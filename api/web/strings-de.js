@@ -95,6 +95,7 @@ export const texts = {
   readingBoost: "Steht vorn: {values}",
   readingFilter: "Nur angezeigt: {values}",
   readingExclude: "Ausgeschlossen: {values}",
+  readingAvoid: "Steht hinten: {values}",
   readingLimits: "Als Einschränkung verstanden: {readings}",
   removeReading: "{reading} entfernen",
   restoreReadings: "Entferntes zurückholen",
@@ -108,6 +109,7 @@ export const texts = {
   machineMade: "Maschinell übersetzt",
 
   variants: { one: "+{n} Variante", other: "+{n} Varianten" },
+  converted: "Umgerechnet aus {price}",
   outOfStock: "Nicht vorrätig",
   noPhoto: "Kein Foto",
   similar: "Ähnliche",
@@ -119,11 +121,9 @@ export const texts = {
   emptyTitle: "Nichts passt zu alldem",
   emptyFilters: "Versuchen Sie es mit weniger Filtern oder im ganzen Shop.",
   emptyQuery: "Versuchen Sie andere Worte oder ein Foto von dem, was Ihnen vorschwebt.",
-  emptyReading:
-    "Einige Ihrer Worte wurden als Einschränkung verstanden. Versuchen Sie es ohne diese.",
   emptyShop: "In diesem Shop gibt es noch keine Produkte.",
+  withoutFilter: "Ohne „{field}“: {products}",
   clearFilters: "Filter entfernen",
-  dropReadings: "Ohne die Einschränkungen suchen",
   browseAll: "Alles ansehen",
   errorTitle: "Das hat nicht geklappt",
   errorNetwork:
@@ -133,6 +133,14 @@ export const texts = {
   notAPhoto: "„{name}“ ist kein Foto.",
 
   recommended: "Das könnte Ihnen auch gefallen",
+  "because.similar": "Ähnlich",
+  "because.looks_like": "Sieht ähnlich aus",
+  "because.bought_together": "Zusammen gekauft",
+  "because.viewed_together": "Zusammen angesehen",
+  "because.taste": "Gefällt Kunden mit Ihrem Geschmack",
+  "because.popular": "Beliebt",
+  "because.trending": "Gerade gefragt",
+  "because.new": "Neu",
   description: "Beschreibung",
   details: "Einzelheiten",
   photoOf: "{title}, Foto {n} von {count}",

@@ -6,8 +6,8 @@
  * @typedef {import("./api.js").Suggestion} Suggestion
  */
 import { suggestions } from "./api.js";
-import { $, h, icon } from "./dom.js";
-import { inLanguage, readerLocale, t } from "./strings.js";
+import { $, h, highlighted, icon } from "./dom.js";
+import { t } from "./strings.js";
 
 const PAUSE_MS = 80;
 const MOST = 7;
@@ -53,36 +53,32 @@ function ask() {
   const { signal } = asking;
   const words = $("q").value.trim();
   if (!words) draw([]);
-  else pause = setTimeout(async () => {
-    const found = await suggestions(words, MOST, signal);
-    if (!signal.aborted) draw(found.filter(({ text }) => text.toLowerCase() !== words.toLowerCase()), words);
-  }, PAUSE_MS);
+  else pause = setTimeout(() => answer(words, signal), PAUSE_MS);
 }
 
-function draw(found, words = "") {
+async function answer(words, signal) {
+  const found = await suggestions(words, MOST, signal).catch(() => []);
+  const isTyped = ({ kind, text }) => kind === "query" && text.toLowerCase() === words.toLowerCase();
+  if (!signal.aborted) draw(found.filter((one) => !isTyped(one)));
+}
+
+function draw(found) {
   listed = found;
-  $("suggestions").replaceChildren(...found.map((one, i) => option(one, i, words)));
+  $("suggestions").replaceChildren(...found.map(option));
   $("suggestions").hidden = !found.length;
   $("q").setAttribute("aria-expanded", String(found.length > 0));
   stand(-1);
 }
 
-function option({ text, kind }, place, words) {
+function option({ kind, highlight }, place) {
   return h(
     "li",
     { role: "option", id: `suggestion-${place}`, "aria-selected": "false" },
-    icon(ICONS[kind] ?? "search"),
-    h("span", { class: "completion", ...inLanguage(readerLocale) }, ...completed(text, words)),
+    icon(ICONS[kind]),
+    // What is yet to be typed stands out, and not what is marked, as in every search box.
+    h("span", { class: "completion", dir: "auto" }, ...highlighted(highlight)),
     kind !== "query" && h("span", { class: "sort-of" }, t(`suggest.${kind}`)),
   );
-}
-
-/** What the shopper has yet to type stands out, as in every search box. */
-function completed(text, words) {
-  const at = text.toLowerCase().indexOf(words.toLowerCase());
-  if (at < 0) return [h("b", {}, text)];
-  const end = at + words.length;
-  return [h("b", {}, text.slice(0, at)), text.slice(at, end), h("b", {}, text.slice(end))];
 }
 
 function stand(place) {

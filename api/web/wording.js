@@ -4,6 +4,7 @@
  * @typedef {import("./api.js").Plan} Plan
  */
 import { $, h } from "./dom.js";
+import { allOf, clauseText } from "./format.js";
 import { inLanguage, languageName, t, tNodes } from "./strings.js";
 
 const ARROW = " → ";
@@ -13,15 +14,18 @@ const ARROW = " → ";
  * @param {{ onignore: (keys: string[]) => void }} actions
  */
 export function drawWording(plan, { onignore }) {
-  const lines = [corrected(plan, onignore), ...translated(plan)];
+  const lines = [corrected(plan, onignore), ...translated(plan), relaxed(plan)];
   $("wording").replaceChildren(...lines.filter(Boolean));
 }
 
 /** "Showing results for purple shoes. Search instead for purpel shoes" */
-function corrected({ corrections = [], original, text, locale }, onignore) {
+function corrected({ corrections = [], original, locale }, onignore) {
   if (!corrections.length) return null;
-  const now = h("strong", inLanguage(locale), text);
-  const keys = corrections.map((each) => `spelling:${each.split(ARROW)[0].toLowerCase()}`);
+  const pairs = corrections.map((each) => each.split(ARROW));
+  // Not the plan's text: what was understood as a limit is no longer in that.
+  const right = pairs.reduce((text, [from, to]) => replaced(text, from, to), original.trim());
+  const now = h("strong", inLanguage(locale), right);
+  const keys = pairs.map(([from]) => `spelling:${from.toLowerCase()}`);
   const typed = h("bdi", inLanguage(locale), original);
   const back = { type: "button", class: "link", onclick: () => onignore(keys) };
   return h(
@@ -31,6 +35,11 @@ function corrected({ corrections = [], original, text, locale }, onignore) {
     " ",
     h("button", back, ...tNodes("correctedInstead", { text: typed })),
   );
+}
+
+function replaced(text, from, to) {
+  const at = text.toLowerCase().indexOf(from.toLowerCase());
+  return at < 0 ? text : text.slice(0, at) + to + text.slice(at + from.length);
 }
 
 /** "Understood from German: rote Ledertasche → red leather bag" */
@@ -49,4 +58,10 @@ function translated({ translations = {}, locale, original }) {
         h("strong", inLanguage(to), text),
       ),
     );
+}
+
+/** "Nothing matches all of it. Left out: Price up to 20." */
+function relaxed({ relaxed: off = {} }) {
+  const texts = Object.entries(off).map(([field, clause]) => clauseText(field, clause));
+  return texts.length ? h("p", {}, t("relaxed", { readings: allOf(texts) })) : null;
 }

@@ -36,11 +36,18 @@ READINGS: dict[str, Span] = {
     ),
 }
 LIMITS = {"under 60": {"price": {"lte": 60}}, "not black": {"color": {"not": ["Black"]}}}
+WRONG, RIGHT = "navvy", "navy"
+GERMAN = {"blaue Schuhe": "navy shoes"}
 EVERYTHING = re.compile("|".join(map(re.escape, READINGS)))
 
 
 class FixedReader:
     def process(self, plan: QueryPlan, shop: ShopView) -> QueryPlan:
+        if plan.text in GERMAN:
+            return structs.replace(plan, locale="de", translations={"en": GERMAN[plan.text]})
+        if WRONG in plan.text and f"spelling:{WRONG}" not in plan.ignored:
+            right, said = plan.text.replace(WRONG, RIGHT), (f"{WRONG} → {RIGHT}",)
+            plan = structs.replace(plan, text=right, corrections=said)
         spans, filters, text = [], dict(plan.filters), plan.text
         for found in EVERYTHING.finditer(plan.text):
             span = structs.replace(READINGS[found[0]], start=found.start(), end=found.end())

@@ -186,14 +186,31 @@ def test_words_with_a_photo(page: Page) -> None:
     expect(page.get_by_text("Your photo").first).to_be_visible()
 
 
-def test_limits_that_leave_nothing_can_be_dropped(page: Page) -> None:
-    page.goto("/?q=acme+under+60&min.price=1&f.brand=Acme")
+def test_a_limit_that_leaves_nothing_is_left_out(page: Page) -> None:
+    page.goto("/?q=acme+under+60&f.brand=Acme")
     expect(count(page)).to_contain_text("6 products")
-    page.goto("/?q=under+60&f.brand=Acme")
-    expect(page.get_by_role("heading", name="Nothing matches all of this")).to_be_visible()
-    page.get_by_role("button", name="Search without the limits").click()
+    expect(page.get_by_text("Nothing matches all of it. Left out: Price up to 60.")).to_be_visible()
+    expect(chips(page)).to_have_count(0)
+    # What the shopper chose is left to the shopper.
+    page.goto("/?q=shoes&f.brand=Acme&max.price=60")
+    page.get_by_role("button", name="Without Price: 6 products").click()
     expect(count(page)).to_contain_text("6 products")
-    expect(page).to_have_url(re.compile("ignore=price%3A60"))
+    expect(page).to_have_url(re.compile(r"\?q=shoes&f.brand=Acme$"))
+
+
+def test_what_was_searched_instead(page: Page) -> None:
+    page.goto("/?q=navvy+shoes")
+    expect(page.get_by_text("Showing results for navy shoes.")).to_be_visible()
+    page.get_by_role("button", name="Search instead for navvy shoes").click()
+    expect(page).to_have_url(re.compile("ignore=spelling%3Anavvy"))
+    expect(page.locator("#wording")).to_be_empty()
+    page.get_by_role("button", name="Bring back what was removed").click()
+    expect(page.get_by_text("Showing results for navy shoes.")).to_be_visible()
+    ask(page, "blaue Schuhe")
+    said = page.get_by_text("Understood from German:")
+    expect(said).to_have_text("Understood from German: blaue Schuhe → navy shoes")
+    expect(said.locator("bdi")).to_have_attribute("lang", "de")
+    expect(said.locator("strong")).not_to_have_attribute("lang", re.compile("."))
 
 
 def test_the_narrowest_screen_either_way_round(phone: Page) -> None:
@@ -220,7 +237,7 @@ def test_the_explanation_says_what_plugins_did(page: Page) -> None:
     reasons = dialog.locator("details", has_text="What Cheaper says")
     reasons.locator("summary").click()
     expect(reasons.locator("dt")).to_have_text(["below 50", "asks"])
-    expect(reasons.locator("dd").first).to_have_text(re.compile(r"^\+0\.0\d+$"))
+    expect(reasons.locator("dd").first).to_have_text(re.compile(r"^\+\d(\.\d+)?$"))
     expect(reasons.locator("dd").last).to_have_text(re.compile(r"^only \d\d$"))
 
 
