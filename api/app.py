@@ -22,6 +22,7 @@ from .routes import (
     admin,
     evaluation,
     events,
+    explain,
     health,
     page,
     products,
@@ -60,6 +61,7 @@ def create_app(engines: Mapping[str, Engine]) -> Litestar:
     app = Litestar(
         [
             *search.HANDLERS,
+            *explain.HANDLERS,
             *suggest.HANDLERS,
             *products.HANDLERS,
             *recommendations.HANDLERS,

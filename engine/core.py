@@ -35,9 +35,9 @@ from .schema import IndexSchema
 from .search import plan_search, run_search
 from .settings import Settings, load_settings
 from .shop_words import KnowsWords, ShopWords
+from .standing import Standing, standing_of
 from .synonyms import SynonymBook
 from .trial import KnowsGenerations
-from .standing import Standing, standing_of
 from .types import Degraded, Product, Query, SearchRequest, SearchResponse
 from .understanding import warm_up
 from .validation import validate_place, validate_request

@@ -45,11 +45,13 @@ Condition = Terms | Range
 
 class Filter(Struct, frozen=True):
     """A conjunction of conditions, minus the products named in ``exclude_ids`` and those that
-    all conditions of a group in ``exclude`` hold for. No group is empty."""
+    all conditions of a group in ``exclude`` hold for. No group is empty. ``ids`` admits these
+    products alone."""
 
     conditions: tuple[Condition, ...] = ()
     exclude_ids: tuple[str, ...] = ()
     exclude: tuple[tuple[Condition, ...], ...] = ()
+    ids: tuple[str, ...] | None = None
 
     @property
     def fields(self) -> list[str]:
@@ -156,6 +158,7 @@ def matches(filter: Filter, product_id: str, values: Mapping[str, AttributeValue
     """Whether a product with these field values passes ``filter``: the reference meaning."""
     return (
         product_id not in filter.exclude_ids
+        and (filter.ids is None or product_id in filter.ids)
         and holds(filter.conditions, values)
         and not any(holds(group, values) for group in filter.exclude)
     )

@@ -4,8 +4,8 @@ Words search three lanes: ``text`` (text-dense: product texts), ``image`` (image
 the photos show) and ``bm25``; what may be an identifier also ``codes``. A photo searches
 ``photo`` (the products' photos), and ``like`` the lanes ``like_text`` and ``like_image`` with the
 named products' own vectors. A translated query adds ``text:<locale>``, ``image:<locale>`` and
-``bm25:<locale>``, and synonyms of its words ``bm25:synonyms``. Words in another language than the catalogue's go through the bridge of each
-encoder, where one is configured.
+``bm25:<locale>``, and synonyms of its words ``bm25:synonyms``. Words in another language than the
+catalogue's go through the bridge of each encoder, where one is configured.
 
 Words and pictures keep lanes of their own rather than one averaged vector: cosines between
 two photos run far higher than between words and a photo, so an average would let the photo
@@ -48,6 +48,9 @@ SYNONYMS = "bm25:synonyms"
 """The keyword lane of :attr:`QueryPlan.expansion`; unless it has a weight of its own, it weighs
 :data:`SYNONYM_SHARE` of ``bm25``, so that a bad synonym cannot drown the words themselves."""
 SYNONYM_SHARE = 0.5
+NEED_WEIGHTS: Mapping[str, float] = {**LANE_WEIGHTS, "text": 1.0, "image": 0.5, "bm25": 0.25}
+"""The same for words that describe a need (:attr:`QueryPlan.need`), which no product has in its
+title: of 22 such development queries 18 find what is needed, 12 by :data:`LANE_WEIGHTS`."""
 IDENTIFIED = 20
 """A code that more products than this have, with their variants, identifies none of them."""
 
@@ -103,10 +106,12 @@ def plan_lanes(
     words = 1.0 - query.image_weight if mixed else 1.0
     pictures = query.image_weight if mixed else 1.0
 
+    defaults = NEED_WEIGHTS if plan.need else LANE_WEIGHTS
+
     def weight(lane: str) -> float:
         kind = lane.partition(":")[0]
         share = SYNONYM_SHARE if lane == SYNONYMS else 1.0
-        return base.get(lane, share * base.get(kind, LANE_WEIGHTS[kind]))
+        return base.get(lane, share * base.get(kind, defaults[kind]))
 
     _require_products(query.like, live.store)
     queries: list[LaneQuery] = []

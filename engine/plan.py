@@ -102,10 +102,10 @@ class QueryPlan(Struct, frozen=True):
 
     ``filters`` use the request's syntax and are added to the request's own, which are
     ``selected``; the surest come first, for where nothing is found the engine takes them off from
-    the last (:mod:`engine.relaxation`), and those taken off are ``relaxed``. ``pictured``: the words
-    stand beside a photo or products to be like, and say how what is wanted differs; ``below`` are
-    number fields that are to be lower than theirs ("but cheaper"), which the engine makes filters
-    of.
+    the last (:mod:`engine.relaxation`), and those taken off are ``relaxed``. ``pictured``: the
+    words stand beside a photo or products to be like, and say how what is wanted differs;
+    ``below`` are number fields that are to be lower than theirs ("but cheaper"), which the engine
+    makes filters of.
 
     ``ignored`` are readings that the shopper took back (:attr:`Span.key`): a processor leaves them
     out. ``rules`` hide, lift and place products; the strongest comes first. ``at`` is the time

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct
 
 from . import answer
 from .errors import InvalidRequest
@@ -27,13 +28,21 @@ from .types import (
     Candidate,
     Degraded,
     FacetResult,
-    Query,
     SearchRequest,
     SearchResponse,
 )
 
 Found = Mapping[str, list[Scored]]
 """What each lane found."""
+
+
+class Retrieved(Struct, frozen=True):
+    """What the lanes were asked and found, and their fusion, best first."""
+
+    lanes: Lanes
+    found: Found
+    fusion: Fusion
+    ranking: Ranking
 
 
 def run_search(request: SearchRequest, live: Live, settings: SearchSettings) -> SearchResponse:
@@ -44,12 +53,8 @@ def run_search(request: SearchRequest, live: Live, settings: SearchSettings) -> 
         NotFound: a ``like`` id that is not in the index.
     """
     search = begin(request, live, settings)
-    query = request.query
-    if query is None or not (search.plan.text or query.image is not None or query.like):
-        if query is not None and not search.plan.filters:
-            raise InvalidRequest("text: holds no searchable character", field="text")
-        return _browse(search)
-    return _ranked(search, query)
+    retrieved = retrieve(search)
+    return _browse(search) if retrieved is None else _ranked(search, retrieved)
 
 
 def plan_search(
@@ -60,34 +65,43 @@ def plan_search(
     return search.plan, search.degraded
 
 
-def _ranked(search: Inquiry, query: Query) -> SearchResponse:
-    live, settings, watch = search.live, search.settings, search.watch
+def retrieve(search: Inquiry) -> Retrieved | None:
+    """What the lanes find and how it is fused; ``None`` where nothing but filters is asked."""
+    query, live, watch = search.request.query, search.live, search.watch
+    if query is None or not (search.plan.text or query.image is not None or query.like):
+        if query is not None and not search.plan.filters:
+            raise InvalidRequest("text: holds no searchable character", field="text")
+        return None
     pipeline = live.pipelines[search.request.profile]
     lanes = plan_lanes(query, search.plan, live, pipeline.weights, pipeline.cutoffs)
     watch.lap("encode")
-    found = _retrieve(search, lanes, search.filter)
+    found = _found(search, lanes, search.filter)
     if search.plan.filters:
         found = _recovered(search, lanes, found)
     watch.lap("retrieve")
-    fusion = lanes.fusion(found, settings)
+    fusion = lanes.fusion(found, search.settings)
     ranking = fuse(found, fusion)
     watch.lap("fuse")
-    ids = [id for _, id in ranking]
+    return Retrieved(lanes, found, fusion, ranking)
+
+
+def _ranked(search: Inquiry, retrieved: Retrieved) -> SearchResponse:
+    ids = [id for _, id in retrieved.ranking]
     if search.pins:
         ids = list(dict.fromkeys([*ids, *search.pins]))
     if search.group_by:
         search.groups = Groups(ids, search.group_by, search.store)
-    page = _page(search, ranking, found, fusion)
-    watch.lap("rank")
+    page = _page(search, retrieved)
+    search.watch.lap("rank")
 
     def again(filter: Filter) -> list[str]:
-        return _ids(_retrieve(search, lanes, filter))
+        return _ids(_found(search, retrieved.lanes, filter))
 
     facets = facets_of(search.facet_question(), ids, search.store, again)
-    return _respond(search, page, facets, len(search.groups or ids), fusion)
+    return _respond(search, page, facets, len(search.groups or ids), retrieved.fusion)
 
 
-def _retrieve(search: Inquiry, lanes: Lanes, filter: Filter) -> Found:
+def _found(search: Inquiry, lanes: Lanes, filter: Filter) -> Found:
     hits = search.store.search_batch(lanes.queries, filter, search.settings.depth)
     return lanes.found(hits)
 
@@ -103,7 +117,7 @@ def _recovered(search: Inquiry, lanes: Lanes, found: Found) -> Found:
     if ids and not lacks_kind(search.plan, ids, search.store):
         return found
     for plan, filter in search.relaxed(empty=not ids):
-        more = _retrieve(search, lanes, filter)
+        more = _found(search, lanes, filter)
         more_ids = _ids(more)
         if more_ids and (not ids or not lacks_kind(plan, more_ids, search.store)):
             search.settle(plan, filter)
@@ -111,13 +125,14 @@ def _recovered(search: Inquiry, lanes: Lanes, found: Found) -> Found:
     return found
 
 
-def _page(search: Inquiry, ranking: Ranking, found: Found, fusion: Fusion) -> list[Candidate]:
+def _page(search: Inquiry, retrieved: Retrieved) -> list[Candidate]:
     """The candidates of the page asked for.
 
     Rankers always see the same window, whatever the page; what lies below it keeps its fused
     order, so pages neither overlap nor skip.
     """
     request, store, pins = search.request, search.live.store, search.pins
+    ranking, found, fusion = retrieved.ranking, retrieved.found, retrieved.fusion
     start, end = request.offset, request.offset + request.limit
     if request.sort is not None:
         scores = {id: score for score, id in ranking}

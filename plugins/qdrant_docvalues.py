@@ -85,7 +85,8 @@ class DocValues:
         """The products under ``filter``, as :func:`engine.filters.matches` means it, and the
         fields of all of them."""
         docs = self._fields.copy()
-        ids = _under(list(docs), docs, filter.conditions)
+        named = docs if filter.ids is None else dict.fromkeys(filter.ids)
+        ids = _under([id for id in named if id in docs], docs, filter.conditions)
         excluded = set(filter.exclude_ids)
         for group in filter.exclude:
             excluded.update(_under(ids, docs, group))

@@ -249,6 +249,8 @@ class EdgeStore:
 def compile_filter(filter: Filter) -> q.Filter | None:
     """Our AST in Qdrant Edge's words; ``None`` when it admits everything."""
     must, must_not = _split(filter.conditions)
+    if filter.ids is not None:
+        must.append(q.HasIdCondition({point_id(id) for id in filter.ids}))
     if filter.exclude_ids:
         must_not.append(q.HasIdCondition({point_id(id) for id in filter.exclude_ids}))
     for group in filter.exclude:

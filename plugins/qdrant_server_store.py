@@ -101,7 +101,7 @@ class ServerStore:
         requests = [
             self._m.QueryRequest(
                 query=self._m.NearestQuery(nearest=query),
-                using=lane.using,
+                using="bm25" if lane.using == "codes" else lane.using,
                 filter=compiled,
                 limit=limit,
                 score_threshold=threshold(lane.min_score),
@@ -292,6 +292,8 @@ class ServerStore:
         """Our AST, and further conditions, in the client's words; ``None`` admits everything."""
         must, must_not = self._split(filter.conditions)
         must += extra
+        if filter.ids is not None:
+            must.append(self._m.HasIdCondition(has_id=_point_ids(filter.ids)))
         if filter.exclude_ids:
             excluded = _point_ids(filter.exclude_ids)
             must_not.append(self._m.HasIdCondition(has_id=excluded))

@@ -133,6 +133,7 @@ def filters(points: Sequence[Point]) -> st.SearchStrategy[Filter]:
         st.lists(conditions, max_size=3).map(tuple),
         st.lists(ids, max_size=3).map(tuple),
         st.lists(st.lists(conditions, min_size=1, max_size=2).map(tuple), max_size=2).map(tuple),
+        st.none() | st.lists(ids, max_size=20).map(tuple),
     )
 
 

@@ -14,6 +14,7 @@ PATHS = {
     "/v1/search": {"get", "post"},
     "/v1/search/image": {"post"},
     "/v1/understand": {"get"},
+    "/v1/explain": {"get"},
     "/v1/products": {"put"},
     "/v1/products/{product_id}": {"get", "delete"},
     "/v1/products/{product_id}/similar": {"get"},
