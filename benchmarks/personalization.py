@@ -51,6 +51,8 @@ from engine.schema import word_fields
 
 COUNTS = (0, 1, 2, 5, 10)
 MOST = COUNTS[-1]
+COSTED = 200
+"""Searches whose time is taken."""
 DEVELOPMENT, REPORTED = 7, 8
 """Seeds of the populations that defaults are chosen on and that figures are told of."""
 
@@ -200,6 +202,24 @@ def opposite(shop: Engine, population: Population, numbers: Sequence[int]) -> No
         line(f"{count} events of this session", np.asarray(plain), np.asarray(rows))
 
 
+def cost(shop: Engine, trials: Sequence[Trial]) -> None:
+    """Of the stage rank, in which a profile is read and used."""
+    print(f"\n{'ms of the stage rank':32}{'p50':>8}{'p95':>8}")
+    for name, profile, ending in (
+        ("default", "default", ""),
+        ("personal, nobody named", "personal", ""),
+        ("personal, a stranger", "personal", "-stranger"),
+        ("personal, 10 events", "personal", "-mixed"),
+    ):
+        times = []
+        for trial in trials[:COSTED]:
+            user = f"{trial.visit.shopper.id}{ending}" if ending else ""
+            answers = [search(shop, trial.visit, profile, user) for _ in range(3)]
+            times.append(min(answer.timings["rank"] for answer in answers))
+        p50, p95 = np.percentile(times, [50, 95])
+        print(f"{name:32}{p50:8.2f}{p95:8.2f}")
+
+
 def tune(shop: Engine, trials: Sequence[Trial], population: Population, given: list[float]) -> None:
     """The change of nDCG@10 and of hit@10 by strength, after so many mixed events."""
     manager, fields = PluginManager(), word_fields(shop.schema)
@@ -253,6 +273,7 @@ def main() -> None:
             return
         personalization(shop, population, trials)
         opposite(shop, population, everybody)
+        cost(shop, trials)
     exploration(configured, population)
 
 
