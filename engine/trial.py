@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import msgspec
 from msgspec import structs
 
+from .assembly import open_localization
 from .behaviour import Behaviour
 from .components import Components
 from .errors import IndexMismatch, InvalidRequest, InvalidSettings, NoIndex, StoreLocked
@@ -143,7 +144,8 @@ class KnowsGenerations:
             shop.learn(read_lexicon(store))
             lines = components.pipelines
             warm_up([p for line in lines.values() for p in line.query_processors], shop.current)
-            live = Live(name, store, self._text, self._image, lines, shop, self.behaviour)
+            coders, localization = (self._text, self._image), open_localization(settings)
+            live = Live(name, store, *coders, lines, shop, self.behaviour, localization)
             yield Trial(live, settings)
 
     @contextmanager
