@@ -23,7 +23,10 @@ _OPPOSED: Final[Mapping[str, frozenset[str]]] = {
     "toddler": frozenset({"man", "woman"}),
 }
 _CODES: Final[Mapping[str, str]] = {
-    form_of(code): form_of(name) for name, codes in DEPARTMENT_FAMILIES.items() for code in codes
+    form_of(code): form_of(name)
+    for name, codes in DEPARTMENT_FAMILIES.items()
+    for code in codes
+    if form_of(code) not in _OPPOSED  # boys are kids, and more
 }
 
 

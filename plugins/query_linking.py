@@ -11,42 +11,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
-from msgspec import Struct
 
-from engine import Lexicon, Span
+from engine import Span
 
 from .color_kin import colors_in
-from .gazetteer import ALIAS, FUNCTION_WORDS, Gazetteer, Link, Match
+from .gazetteer import FUNCTION_WORDS, Match
+from .query_facts import Facts, chosen, model_span
 from .query_grammar import Negation, Reading
-from .query_lexicon import AND_OR, TITLES
+from .query_negation import doubtful, negated
 from .query_sizes import Measure, Quantity, Size
 from .title_measures import measures_of
-from .title_words import stem
 from .word_forms import Word, forms, next_word, words_of
 
 NAMES = frozenset({"creator", "product_name", "product_number", "content"})
 """Labels of names: a part of one means nothing by itself."""
-PRIOR = ("color", "department", "core_product_type", "material", "UoM", "occasion", "shape")
-"""Which field a value of several is meant of, where no model says: the first of these."""
 DESCRIBING = frozenset({"occasion", "shape", "material", "condition", "origin", "UoM"})
 """Labels of what the model also calls a modifier."""
 RULES_ALONE, DISAGREES = 0.9, 0.6
 """How sure a link is that no model confirms, and one that it takes for something else."""
-IMITATIONS = frozenset({"faux", "vegan", "synthetic", "artificial", "imitation"})
-"""What is made to look like a material does not have it."""
-
-
-class Facts(Struct, frozen=True):
-    """What there is to know about one query. ``readings`` are the grammar's, without prices,
-    ``prices`` the spans of those; ``model`` is None without one."""
-
-    text: str
-    readings: Sequence[Reading]
-    prices: Sequence[Span]
-    matches: Sequence[Match]
-    model: Sequence[Span] | None
-    gazetteer: Gazetteer
-    lexicon: Lexicon = Lexicon()
 
 
 def link(facts: Facts) -> list[Span]:
@@ -57,11 +39,11 @@ def link(facts: Facts) -> list[Span]:
     spans: list[Span] = []
     for reading in readings:
         if isinstance(reading, Negation):
-            spans += _negated(reading, facts)
+            spans += negated(reading, facts)
         elif span := _measured(reading, facts):
             spans.append(span)
     taken = [(s.start, s.end) for s in (*spans, *facts.prices)]
-    taken += [place for r in readings if isinstance(r, Negation) for place in _doubtful(r, facts)]
+    taken += [place for r in readings if isinstance(r, Negation) for place in doubtful(r, facts)]
     if facts.model is not None:
         model = [rest for span in facts.model for rest in _rest(span, taken, facts.text)]
         facts = msgspec.structs.replace(facts, model=model)
@@ -115,107 +97,11 @@ def _about_sizes(facts: Facts) -> list[str]:
     return [field for field, labels in facts.gazetteer.labels.items() if "UoM" in labels]
 
 
-def _negated(negation: Negation, facts: Facts) -> Iterator[Span]:
-    """What the negation excludes, a span per field; a note where it is unwanted for sure and
-    the shop has no word for it."""
-    start = negation.start
-    found: list[tuple[str, list[str], int]] = []
-    at = negation.body
-    while match := _next_match(at, negation.end, facts):
-        link = _chosen(match, facts)
-        labels = facts.gazetteer.labels[link.field]
-        if match.score < ALIAS or (negation.describes and "core_product_type" in labels):
-            break
-        values = _all_kinds_of(link, facts)
-        if found and found[-1][0] == link.field:
-            found[-1] = link.field, [*found[-1][1], *values], match.end
-        else:
-            found.append((link.field, values, match.end))
-        following = _after_and(match.end, negation.end, facts.text)
-        if following is None:
-            break
-        at = following
-    for field, values, end in found:
-        typed = facts.text[start:end]
-        once = tuple(dict.fromkeys(values))
-        yield Span(start, end, "negation", typed, 1.0, field, once, "exclude")
-        start = _after_and(end, negation.end, facts.text) or end
-    if found:
-        return
-    if unwanted := _unknown(negation, facts):
-        phrase, end = unwanted
-        typed = facts.text[start:end]
-        yield Span(start, end, "negation", typed, RULES_ALONE, "", (phrase,), "avoid")
-    elif negation.always:
-        ends = [s.end for s in facts.model or () if s.start <= negation.body < s.end]
-        end = max([e for e in ends if e > negation.body] or [negation.end])
-        yield Span(start, end, "negation", facts.text[start:end])
-
-
-def _unknown(negation: Negation, facts: Facts) -> tuple[str, int] | None:
-    """What no field has a value for but titles have words for ("not printed"), and where it ends.
-    Not where the negation itself stands in titles: then it is part of a name ("No Nonsense")."""
-    known = facts.lexicon.words
-    following = [m.start for m in facts.matches if m.start >= negation.body]
-    stop = min([*following, negation.end])
-    words = [w for w in words_of(facts.text[:stop]) if w.start >= negation.body]
-    cue = [w for w in words_of(facts.text[: negation.body]) if w.start >= negation.start]
-    said = [facts.text[w.start : w.end].lower() for w in words]
-    if not said or said[0] in TITLES:
-        return None
-    taken = 0
-    while taken < len(words) and {said[taken], words[taken].form, stem(said[taken])} & known.keys():
-        taken += 1
-    while taken and words[taken - 1].form in FUNCTION_WORDS | AND_OR:
-        taken -= 1
-    if not taken:
-        return None
-    last = facts.text[cue[-1].start : cue[-1].end].lower() if cue else ""
-    if last and facts.lexicon.together(last, said[0]):
-        return None
-    phrase = facts.text[negation.body : words[taken - 1].end]
-    return phrase, words[taken - 1].end
-
-
-def _doubtful(negation: Negation, facts: Facts) -> Iterator[tuple[int, int]]:
-    """What may be negated is never wished for, even where it is not sure enough to exclude."""
-    if match := _next_match(negation.body, negation.end, facts):
-        yield match.start, match.end
-
-
-def _next_match(at: int, end: int, facts: Facts) -> Match | None:
-    return next((m for m in facts.matches if m.start == at and m.end <= end), None)
-
-
-def _after_and(at: int, end: int, text: str) -> int | None:
-    """Where the next item of a list begins: after ", ", " or "."""
-    rest = text[at:end]
-    bare = rest.lstrip(" ,&+/-")
-    first = bare.split(maxsplit=1)
-    if len(first) == 2 and first[0].lower() in AND_OR:
-        return end - len(first[1])
-    joined = rest[: len(rest) - len(bare)].strip()
-    return end - len(bare) if bare and joined else None
-
-
-def _all_kinds_of(link: Link, facts: Facts) -> list[str]:
-    """Who wants no black wants no "Matte Black", and no leather no "Nappa Leather"."""
-    labels = facts.gazetteer.labels[link.field]
-    if not {"color", "material"} & set(labels):
-        return list(link.values)
-    unwanted = [forms(value) for value in link.values]
-    kinds = []
-    for value, has in facts.gazetteer.kinds(link.field):
-        if not has & IMITATIONS and any(named <= has for named in unwanted):
-            kinds.append(value)
-    return list(dict.fromkeys([*link.values, *kinds]))
-
-
 def _value(match: Match, facts: Facts) -> Span | None:
     """A value of the shop as a span, unless it is part of something else."""
-    link = _chosen(match, facts)
+    link = chosen(match, facts)
     labels = facts.gazetteer.labels[link.field]
-    model = _model_span(match, facts)
+    model = model_span(match, facts)
     if (model and _part_of_a_name(match, model, labels)) or _part_of_a_noun(match, labels, facts):
         return None
     label, sure = (labels[0] if labels else "modifier"), RULES_ALONE
@@ -239,32 +125,6 @@ def _near(span: Span, facts: Facts) -> dict[str, float]:
     return {value: near for value, near in kin.items() if value not in span.values}
 
 
-def _chosen(match: Match, facts: Facts) -> Link:
-    """Of several fields the one that the model means, else by :data:`PRIOR`; of equal ones the
-    finer (with more values), for "watches" is a type before it is a department."""
-    model = _model_span(match, facts)
-
-    def order(link: Link) -> tuple[bool, int, int, str]:
-        labels = facts.gazetteer.labels[link.field]
-        meant = model is not None and model.label in labels
-        rank = min((PRIOR.index(label) for label in labels if label in PRIOR), default=len(PRIOR))
-        return not meant, rank, -len(facts.gazetteer.vocabulary[link.field]), link.field
-
-    return min(match.links, key=order)
-
-
-def _model_span(match: Match, facts: Facts) -> Span | None:
-    """What the model says of these words: one that agrees before others, else the span that
-    covers most of them."""
-    covering = [s for s in facts.model or () if s.start < match.end and match.start < s.end]
-    known = {label for link in match.links for label in facts.gazetteer.labels[link.field]}
-
-    def fit(span: Span) -> tuple[bool, int]:
-        return span.label in known, min(span.end, match.end) - max(span.start, match.start)
-
-    return max(covering, key=fit, default=None)
-
-
 def _part_of_a_name(match: Match, span: Span, labels: Sequence[str]) -> bool:
     """Whether the model knows a longer name here: "red" of "red wing". A type at its end is
     one all the same: "apple watch"."""
@@ -286,13 +146,13 @@ def _part_of_a_noun(match: Match, labels: Sequence[str], facts: Facts) -> bool:
     if "core_product_type" not in labels:
         return False
     if facts.model is not None:
-        span = _model_span(match, facts)
+        span = model_span(match, facts)
         return span is not None and span.label == "core_product_type" and span.end >= after.end
     if facts.text[match.start : match.end].lower().endswith("s"):
         return False
     nearby = next((m for m in facts.matches if m.start == after.start), None)
     if nearby is not None:
-        return "core_product_type" in facts.gazetteer.labels[_chosen(nearby, facts).field]
+        return "core_product_type" in facts.gazetteer.labels[chosen(nearby, facts).field]
     read = any(r.start <= after.start < r.end for r in (*facts.readings, *facts.prices))
     return not read and after.form not in FUNCTION_WORDS and after.form.isalpha()
 

@@ -93,6 +93,8 @@ class SizeRules:
         unit = UNITS.get(word) or ("lb" if word in lexicon.WEIGHTS_TOO else None)
         if touching and not (word == "g" and 2 <= amount <= 6):  # "5g phone"
             unit = unit or lexicon.SIGN_UNITS.get(word) or _GLUED_UNITS.get(word)
+        elif word == "l" and amount % 1:  # no size is "1.5 l"
+            unit = "l"
         return (Measure(*tokens.places(i, at + 1), amount, unit), at + 1) if unit else None
 
     def _named(self, i: int) -> tuple[Size, int] | None:

@@ -56,7 +56,7 @@ def measures_of(text: str) -> Measures:
 
 def _measure(amount: str, gap: str, unit: str) -> tuple[str, float] | None:
     name = UNITS.get(unit)
-    if name is None and (not gap or unit == "l"):
+    if name is None and (not gap or unit == "l" or (unit == "g" and len(amount) > 1)):
         name = _GLUED.get(unit)
     if name is None:
         return None

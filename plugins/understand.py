@@ -31,6 +31,7 @@ from engine import (
 from .gazetteer import Gazetteer
 from .live_categories import LiveCategories
 from .onnx_encoder import model_folder, shared_model
+from .query_facts import Facts
 from .query_filters import (
     PRICE,
     cheaper,
@@ -43,7 +44,7 @@ from .query_filters import (
 )
 from .query_grammar import read
 from .query_lexicon import AND_OR
-from .query_linking import Facts, link
+from .query_linking import link
 from .query_needs import is_need
 from .query_prices import Price
 from .query_reader import QueryReader, Reading

@@ -188,7 +188,8 @@ def test_no_price(query: str) -> None:
         ('32" tv', '32"', 32, "inch"),
         ("500 ml shampoo", "500 ml", 500, "ml"),
         ("500ml shampoo", "500ml", 500, "ml"),
-        ("1.5 l bottle", None, 0, ""),  # "l" alone could be a size
+        ("1.5 l bottle", "1.5 l", 1.5, "l"),
+        ("2 l shirts", None, 0, ""),  # "l" alone could be a size
         ("1.5l bottle", "1.5l", 1.5, "l"),
         ("10 pound dumbbell", "10 pound", 10, "lb"),
         ("64gb usb stick", "64gb", 64, "gb"),

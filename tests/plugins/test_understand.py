@@ -19,6 +19,7 @@ from engine import (
     IndexSchema,
     InvalidModel,
     InvalidSettings,
+    Lexicon,
     PluginManager,
     Product,
     Query,
@@ -124,7 +125,7 @@ def test_the_example_of_the_readme() -> None:
         ("department", "women", "gender", ("Women",), "boost"),
         ("price", "under 60", "price", (), "filter"),
     ]
-    assert plan.filters == {"price": {"lte": 60}}
+    assert plan.filters == {"price": {"lte": 60}, "gender": {"not": ["Men"]}}
     assert plan.text == "red nike running shoes for women"
     assert plan.read == "red nike running shoes for women under 60"
 
@@ -251,6 +252,126 @@ def test_a_size_that_the_shop_does_not_have_is_a_note() -> None:
 @pytest.mark.parametrize("query", ["iphone 8", "nike 8", "7 for all mankind jeans 8"])
 def test_a_number_alone_is_no_size(query: str) -> None:
     assert not [s for s in read(query).spans if s.field == "size"]
+
+
+@pytest.mark.parametrize("query", ["milk 500 ml", "milk 0.5 l", "milk 50cl"])
+def test_a_measure_is_found_in_whatever_unit(query: str) -> None:
+    shop = shop_view(volume={"500 ml": 3, "1 l": 4})
+    (span,) = (s for s in read(query, shop).spans if s.label == "UoM")
+    assert (span.field, span.values, span.effect) == ("volume", ("500 ml",), "boost")
+
+
+def test_colours_akin_to_the_one_named() -> None:
+    (span,) = read("red", shop_view(color={"Red": 5, "Maroon": 2, "Wine Red": 1, "Blue": 4})).spans
+    assert span.values == ("Red",)
+    assert span.near == {"Maroon": 0.6, "Wine Red": 0.8}
+    (span,) = read("crimson", shop_view(color={"Red": 5, "Maroon": 2, "Blue": 4})).spans
+    assert (span.values, span.near) == (("Red",), {"Maroon": 0.3})
+
+
+@pytest.mark.parametrize(
+    ("query", "barred"),
+    [
+        ("shoes for women", ["Men", "Boys", "Girls", "Kids"]),
+        ("mens shoes", ["Women", "Boys", "Girls", "Kids"]),
+        ("shoes for men and women", ["Boys", "Girls", "Kids"]),
+        ("shoes for girls", ["Men", "Boys"]),  # who may be grown up
+        ("kids shoes", ["Men", "Women"]),
+        ("unisex shoes", None),
+        ("shoes", None),
+    ],
+)
+def test_a_department_leaves_the_others_out(query: str, barred: list[str] | None) -> None:
+    everyone = dict.fromkeys(("Men", "Women", "Boys", "Girls", "Kids", "Unisex"), 3)
+    filters = {"gender": {"not": barred}} if barred else {}
+    assert read(query, shop_view(gender=everyone)).filters == filters
+
+
+def test_departments_by_their_codes() -> None:
+    assert read("bag for women", shop_view(gender={"F": 3, "M": 2})).filters == {
+        "gender": {"not": ["M"]}
+    }
+
+
+def test_a_department_that_is_a_guess_leaves_nobody_out() -> None:
+    model = with_model(("women", "occasion"))
+    assert read("shoes women", processor=model).filters == {}
+
+
+TITLES = Lexicon({"print": 9, "over": 2, "ear": 2, "nonsense": 1}, {"no nonsense": 3})
+
+
+@pytest.mark.parametrize(
+    ("query", "phrase", "excluded"),
+    [
+        ("shirt not printed", "printed", []),
+        ("shirt no prints", "prints", []),
+        ("not over ear shirt", "over ear", []),
+        ("shirt without print or black", "print", ["Black", "Matte Black"]),
+        ("shirt not black or printed", "printed", ["Black", "Matte Black"]),
+    ],
+)
+def test_what_only_titles_know_is_avoided(query: str, phrase: str, excluded: list[str]) -> None:
+    plan = read(query, msgspec.structs.replace(SHOP, lexicon=TITLES))
+    (span,) = (s for s in plan.spans if s.effect == "avoid")
+    assert (span.label, span.field, span.values) == ("negation", "", (phrase,))
+    filters = {"color": {"not": excluded}} if excluded else {}
+    assert (plan.text, plan.filters) == ("shirt", filters)
+
+
+@pytest.mark.parametrize("query", ["shirt not timer", "no nonsense shirt", "not your print"])
+def test_what_no_title_has_or_is_a_name_is_not_avoided(query: str) -> None:
+    plan = read(query, msgspec.structs.replace(SHOP, lexicon=TITLES))
+    assert not [s for s in plan.spans if s.effect == "avoid"]
+    assert plan.text == query
+
+
+@pytest.mark.parametrize(
+    ("query", "filters", "text"),
+    [
+        ("but red", {"color": {"not": ["Orange", "Black", "Matte Black", "White"]}}, ""),
+        ("like this in black please", {"color": {"not": ["Red", "Orange", "White"]}}, ""),
+        ("same but for women", {"gender": {"not": ["Men"]}}, ""),
+        ("not black", {"color": {"not": ["Black", "Matte Black"]}}, ""),
+        ("cotton with stripes", {"material": {"not": ["Leather", "Faux Leather"]}}, "with stripes"),
+        ("red shoes", {}, "red shoes"),  # a query of its own, which the photo illustrates
+        ("something like this", {}, "something like this"),
+    ],
+)
+def test_words_beside_a_photo_say_how_it_should_differ(
+    query: str, filters: dict[str, Any], text: str
+) -> None:
+    colors = {"Red": 5, "Orange": 3, "Black": 7, "Matte Black": 1, "White": 4}
+    plan = read(query, shop_view(color=colors, brand={"Nike": 9}), pictured=True)
+    assert (plan.filters, plan.text) == (filters, text)
+    assert read(query).filters != filters or not filters or "not " in query or "women" in query
+
+
+def test_cheaper_beside_what_to_be_like() -> None:
+    plan = read("but cheaper in red", pictured=True)
+    assert (plan.below, plan.text) == (("price",), "")
+    assert read("cheaper").below == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "need"),
+    [
+        ("something to hang coats on", True),
+        ("somewhere to put my shirts", True),
+        ("for when it rains", True),
+        ("keep my feet dry", True),
+        ("red shoes for women", False),
+        ("running shoes", False),
+        ("lampshade", False),
+    ],
+)
+def test_needs(query: str, need: bool) -> None:
+    assert read(query).need is need
+
+
+def test_a_shop_without_words_of_its_own_knows_no_needs() -> None:
+    bare = ShopView(IndexSchema({}), {"brand": {}, "category": {}}, ENCODER)
+    assert not read("screws for the deck", bare).need
 
 
 def test_the_model_chooses_between_fields() -> None:

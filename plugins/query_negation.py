@@ -1,0 +1,122 @@
+"""What a negation turns round: values of the shop, which are excluded, and words that only titles
+have, which are avoided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from engine import Span
+
+from .gazetteer import ALIAS, FUNCTION_WORDS, Link, Match
+from .query_facts import Facts, chosen
+from .query_grammar import Negation
+from .query_lexicon import AND_OR, TITLES
+from .title_words import stem
+from .word_forms import forms, words_of
+
+IMITATIONS = frozenset({"faux", "vegan", "synthetic", "artificial", "imitation"})
+"""What is made to look like a material does not have it."""
+ONLY_TITLES = 0.9
+"""How sure it is that words are unwanted which no field has."""
+
+
+class _Item(Struct):
+    """One item of what is not wanted, up to ``end``: values of a field, or words ("")."""
+
+    field: str
+    values: list[str]
+    end: int
+
+
+def negated(negation: Negation, facts: Facts) -> Iterator[Span]:
+    """What the negation excludes or avoids, a span per field; a note where it is unwanted for sure
+    and neither a field nor a title has a word for it."""
+    items: list[_Item] = []
+    at: int | None = negation.body
+    while at is not None and (item := _item(at, negation, facts)):
+        if items and item.field and items[-1].field == item.field:
+            items[-1].values += item.values
+            items[-1].end = item.end
+        else:
+            items.append(item)
+        at = _after_and(item.end, negation.end, facts.text)
+    start = negation.start
+    for item in items:
+        typed, values = facts.text[start : item.end], tuple(dict.fromkeys(item.values))
+        if item.field:
+            yield Span(start, item.end, "negation", typed, 1.0, item.field, values, "exclude")
+        else:
+            yield Span(start, item.end, "negation", typed, ONLY_TITLES, "", values, "avoid")
+        start = _after_and(item.end, negation.end, facts.text) or item.end
+    if not items and negation.always:
+        ends = [s.end for s in facts.model or () if s.start <= negation.body < s.end]
+        end = max([e for e in ends if e > negation.body] or [negation.end])
+        yield Span(start, end, "negation", facts.text[start:end])
+
+
+def _item(at: int, negation: Negation, facts: Facts) -> _Item | None:
+    match = _next_match(at, negation.end, facts)
+    if match is None:
+        return _unknown(at, negation, facts)
+    link = chosen(match, facts)
+    describes = "core_product_type" not in facts.gazetteer.labels[link.field]
+    if match.score < ALIAS or (negation.describes and not describes):
+        return None
+    return _Item(link.field, _all_kinds_of(link, facts), match.end)
+
+
+def _unknown(at: int, negation: Negation, facts: Facts) -> _Item | None:
+    """What no field has a value for but titles have words for ("not printed"). Not where the
+    negation itself stands in titles: then it is part of a name ("No Nonsense")."""
+    known = facts.lexicon.words.keys()
+    stop = min([m.start for m in facts.matches if m.start >= at] + [negation.end])
+    words = [w for w in words_of(facts.text[:stop]) if w.start >= at]
+    said = [facts.text[w.start : w.end].lower() for w in words]
+    taken = 0
+    while taken < len(words) and {said[taken], words[taken].form, stem(said[taken])} & known:
+        taken += 1
+    while taken and words[taken - 1].form in FUNCTION_WORDS | AND_OR:
+        taken -= 1
+    if not taken or said[0] in TITLES:
+        return None
+    before = [w.form for w in words_of(facts.text[: negation.body])]
+    if before and facts.lexicon.together(before[-1], said[0]):
+        return None
+    end = words[taken - 1].end
+    return _Item("", [facts.text[at:end]], end)
+
+
+def doubtful(negation: Negation, facts: Facts) -> Iterator[tuple[int, int]]:
+    """What may be negated is never wished for, even where it is not sure enough to exclude."""
+    if match := _next_match(negation.body, negation.end, facts):
+        yield match.start, match.end
+
+
+def _next_match(at: int, end: int, facts: Facts) -> Match | None:
+    return next((m for m in facts.matches if m.start == at and m.end <= end), None)
+
+
+def _after_and(at: int, end: int, text: str) -> int | None:
+    """Where the next item of a list begins: after ", ", " or "."""
+    rest = text[at:end]
+    bare = rest.lstrip(" ,&+/-")
+    first = bare.split(maxsplit=1)
+    if len(first) == 2 and first[0].lower() in AND_OR:
+        return end - len(first[1])
+    joined = rest[: len(rest) - len(bare)].strip()
+    return end - len(bare) if bare and joined else None
+
+
+def _all_kinds_of(link: Link, facts: Facts) -> list[str]:
+    """Who wants no black wants no "Matte Black", and no leather no "Nappa Leather"."""
+    labels = facts.gazetteer.labels[link.field]
+    if not {"color", "material"} & set(labels):
+        return list(link.values)
+    unwanted = [forms(value) for value in link.values]
+    kinds = []
+    for value, has in facts.gazetteer.kinds(link.field):
+        if not has & IMITATIONS and any(named <= has for named in unwanted):
+            kinds.append(value)
+    return list(dict.fromkeys([*link.values, *kinds]))
