@@ -22,10 +22,18 @@ import numpy as np
 
 from benchmarks.cross_encoder_training import held_out
 from benchmarks.ltr import WORDS_ALONE, read_queries, shop
-from engine import PluginManager, Query, Ranker, RankingBatch, SearchRequest, Vectors
+from engine import (
+    PluginManager,
+    Query,
+    Ranker,
+    RankingBatch,
+    SearchRequest,
+    Vectors,
+    bootstrap_interval,
+    ndcg,
+)
 from engine.ranking import take
 from plugins.ltr.judgments import JudgedQuery
-from plugins.ltr.measures import interval, ndcg
 
 WINDOW = 200
 TOPS = (20, 50, 200)
@@ -85,7 +93,7 @@ def main() -> None:
         batches = [engine.window(SearchRequest(Query(q.text)), ("title",)) for q in queries]
     pairs = list(zip(batches, queries, strict=True))
     fused = np.asarray([quality(AsRanked(), batch, query, 0) for batch, query in pairs])
-    low, high = interval(fused)
+    low, high = bootstrap_interval(fused)
     print(f"{len(queries):,} held-out queries, {args.threads} threads")
     print(f"{'':28}{'nDCG@10':>8}   {'95 %':18}{'change':>8}   {'95 %':20}{'CPU ms':>8}{'p95':>8}")
     print(f"{'fused':28}{fused.mean():8.4f}   {low:.4f} to {high:.4f}")
@@ -95,8 +103,8 @@ def main() -> None:
             options = {"model": str(model), "top": top, "threads": args.threads}
             ranker = manager.create("rankers", "cross-encoder", options)
             values = np.asarray([quality(ranker, batch, query, top) for batch, query in pairs])
-            low, high = interval(values)
-            worse, better = interval(values - fused)
+            low, high = bootstrap_interval(values)
+            worse, better = bootstrap_interval(values - fused)
             p50, p95 = np.percentile(cost(ranker, batches[:TIMED]), [50, 95])
             print(
                 f"{model.name[:18]:18}{f'top {top}':10}{values.mean():8.4f}   "

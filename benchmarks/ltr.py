@@ -22,13 +22,13 @@ import msgspec
 import numpy as np
 
 from benchmarks.ltr_clicks import report_clicks
-from engine import Engine, Settings
+from engine import Engine, Settings, bootstrap_interval
 from engine.settings import CatalogueSettings, ProfileSettings, SearchSettings
 from indexer import run_build
 from plugins.ltr import features
+from plugins.ltr.booster import Floats
 from plugins.ltr.examples import Example, score, searched
 from plugins.ltr.judgments import JudgedQuery
-from plugins.ltr.measures import Floats, interval
 from plugins.ltr.training import Recipe, cross_validate, folds, measurable
 
 HIDDEN = ("type", "color", "gender")
@@ -146,11 +146,11 @@ def _shares(lanes: int) -> Floats:
 
 
 def report(name: str, values: Floats, against: Mapping[str, Floats]) -> None:
-    low, high = interval(values)
+    low, high = bootstrap_interval(values)
     print(f"{name:34}{len(values):6,}{values.mean():9.4f} ({low:.4f} to {high:.4f})")
     for other, theirs in against.items():
         change = values - theirs
-        low, high = interval(change)
+        low, high = bootstrap_interval(change)
         print(f"{'':6}against {other:26}{change.mean():+9.4f} ({low:+.4f} to {high:+.4f})")
 
 

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
+from engine import bootstrap_interval, ndcg
 from plugins.ltr import booster, clicks
-from plugins.ltr.booster import Rows
+from plugins.ltr.booster import Floats, Rows
 from plugins.ltr.judgments import Impression
-from plugins.ltr.measures import Floats, interval, ndcg
 
 QUERIES, UNSEEN, SESSIONS, PRODUCTS, FEATURES = 200, 300, 50, 10, 5
 BIASES = (0.5, 1.0, 1.5)
@@ -89,7 +89,7 @@ def report_simulation() -> None:
         plain, corrected = (
             truly(learned(seen, features, positions), seed=2) for positions in (False, True)
         )
-        low, high = interval(corrected - plain)
+        low, high = bootstrap_interval(corrected - plain)
         print(
             f"1/k^{bias:<4g}{plain.mean():12.4f}{corrected.mean():12.4f}"
             f"{(corrected - plain).mean():+10.4f} ({low:+.4f} to {high:+.4f})"

@@ -24,13 +24,13 @@ import numpy.typing as npt
 from msgspec import Struct
 from PIL import Image
 
-from engine import Encoder, PluginManager
+import engine
+from engine import Encoder, PluginManager, bootstrap_interval
 
 from .data import Row, rows, validation_ids
 
 Floats = npt.NDArray[np.float32]
 BATCH = 32
-RESAMPLES = 1000
 NOISE_QUANTILE = 0.99
 Floors = dict[str, float]
 
@@ -50,10 +50,7 @@ class Figure(Struct, frozen=True):
 def figure(values: Sequence[float] | npt.NDArray[np.generic], seed: int = 0) -> Figure:
     """The mean and its percentile bootstrap interval over the queries."""
     array = np.asarray(values, dtype=np.float64)
-    rng = np.random.default_rng(seed)
-    means = [rng.choice(array, len(array)).mean() for _ in range(RESAMPLES)]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Figure(float(array.mean()), float(low), float(high), len(array))
+    return Figure(float(array.mean()), *bootstrap_interval(array, seed=seed), len(array))
 
 
 def served_encoder(folder: Path, space: str, threads: int = 2) -> Encoder:
@@ -227,10 +224,7 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
 
 def ndcg(ranking: Sequence[str], grades: Mapping[str, int], k: int = 10) -> float:
     """Linear gain, log2 discount, unjudged = 0 (Järvelin and Kekäläinen 2002)."""
-    discounts = 1.0 / np.log2(np.arange(2, k + 2))
-    gains = np.asarray([grades.get(id, 0) for id in ranking[:k]], dtype=np.float64)
-    ideal = np.asarray(sorted(grades.values(), reverse=True)[:k], dtype=np.float64)
-    return float(gains @ discounts[: len(gains)] / (ideal @ discounts[: len(ideal)]))
+    return engine.ndcg([grades.get(id, 0) for id in ranking[:k]], grades.values(), k)
 
 
 def first_ranks(scores: Floats, right: npt.NDArray[np.bool_]) -> npt.NDArray[np.int_]:

@@ -27,7 +27,7 @@ from msgspec import Struct
 
 from engine import Span, word_offsets
 
-from .evaluation import RESAMPLES, Figure, figure
+from .evaluation import Figure, figure
 from .query_corpus import ATTRIBUTES, LONGEST_VALUE, attribute_rows, plain_words
 from .query_data import Query, validation_queries
 from .query_noise import noisy_queries
@@ -36,6 +36,7 @@ from .query_taxonomy import CATEGORIES, Item, items
 
 Counts = npt.NDArray[np.int_]
 BINS = 10
+RESAMPLES = 1000
 
 
 class Reading(Protocol):

@@ -11,12 +11,18 @@ from typing import Any, TypeVar
 import click
 import numpy as np
 
-from engine import Engine, InvalidModel, InvalidRequest, Settings, load_settings
+from engine import (
+    Engine,
+    InvalidModel,
+    InvalidRequest,
+    Settings,
+    bootstrap_interval,
+    load_settings,
+)
 
 from . import booster, clicks, features, training
 from .examples import Example, before_the_ranker, logged, score, searched
 from .judgments import JudgedQuery, read_events, read_judgments
-from .measures import interval
 from .models import FOLDER, Figures, Manifest, Versions
 from .ranker import NAME
 from .training import Recipe
@@ -241,5 +247,5 @@ def _refuse_worse(name: str, figures: Figures) -> None:
 
 def _line(name: str, values: Sequence[float]) -> None:
     array = np.asarray(values)
-    low, high = interval(array)
+    low, high = bootstrap_interval(array)
     click.echo(f"{name:14}{array.mean():+9.4f} ({low:+.4f} to {high:+.4f})")

@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from engine import Engine, InvalidRequest, Query, SearchRequest, Settings, Vectors
+from engine import Engine, InvalidRequest, Query, SearchRequest, Settings, Vectors, ndcg
 
 from . import features
+from .booster import Floats
 from .feature_log import Line, read_line
 from .judgments import JudgedQuery, normal
-from .measures import Floats, ndcg
 
 _SCORE = features.NAMES.index("score")
 _PATIENCE_MS = 60_000.0

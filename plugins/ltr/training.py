@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from engine import InvalidRequest
+from engine import InvalidRequest, bootstrap_interval
 
 from . import booster, features
-from .booster import Rows, Trees
+from .booster import Floats, Rows, Trees
 from .examples import Example, score
-from .measures import Floats, interval
 from .models import Figures
 
 TREES = (50, 100, 200, 400)
@@ -56,7 +55,7 @@ class Outcome(Struct, frozen=True, eq=False):
     def figures(self, seed: int = 0) -> Figures:
         change = self.model - self.baseline
         means = float(self.model.mean()), float(self.baseline.mean())
-        return Figures(len(change), len(self.trees), *means, *interval(change, seed))
+        return Figures(len(change), len(self.trees), *means, *bootstrap_interval(change, seed=seed))
 
 
 def measurable(examples: Sequence[Example], recipe: Recipe) -> list[Example]:

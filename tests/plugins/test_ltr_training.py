@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import InvalidRequest
+from engine import InvalidRequest, bootstrap_interval, dcg, ndcg
 from plugins.ltr import booster, clicks, features, judgments, training
 from plugins.ltr.examples import Example, logged, score
 from plugins.ltr.judgments import Impression
-from plugins.ltr.measures import dcg, interval, ndcg
 from plugins.ltr.training import Recipe
 
 from . import ltr_data
@@ -124,8 +123,8 @@ def test_nothing_relevant_is_no_figure() -> None:
 
 
 def test_the_interval_of_one_value_is_that_value() -> None:
-    assert interval(np.full(9, 0.25)) == (0.25, 0.25)
-    low, high = interval(np.random.default_rng(0).normal(size=400))
+    assert bootstrap_interval(np.full(9, 0.25)) == (0.25, 0.25)
+    low, high = bootstrap_interval(np.random.default_rng(0).normal(size=400))
     assert -0.15 < low < 0 < high < 0.15
 
 
