@@ -20,6 +20,7 @@ rare it is in the window made them worse.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -122,27 +123,29 @@ def _wishes(plan: QueryPlan, columns: Mapping[str, Any]) -> list[_Wish]:
 def _title_test(span: Span) -> TitleTest:
     """A title has what was named if it has its words; or, of a colour, one akin to it."""
     if span.label == COLOR and (named := colors_in(forms(span.value))):
-        return graded_words({**kin_words(named), **dict.fromkeys(named, 1.0)})
+        return _colored(named)
     return every_word(span.value)
+
+
+@lru_cache(maxsize=1024)
+def _colored(named: frozenset[str]) -> TitleTest:
+    return graded_words({**kin_words(named), **dict.fromkeys(named, 1.0)})
 
 
 def _granted(wish: _Wish, column: Sequence[Any] | None, titles: Sequence[str]) -> Shares:
     """How much of a wish each product has, 0 to 1."""
     if column is None:
         column = [None] * len(titles)
-    grades = wish.grades
-    return np.fromiter(
-        (
-            max(test(title) for test in wish.titles)
-            if value is None
-            else max((grades.get(one, 0.0) for one in value), default=0.0)
-            if isinstance(value, list)
-            else grades.get(value, 0.0)
-            for value, title in zip(column, titles, strict=True)
-        ),
-        dtype=np.float64,
-        count=len(titles),
-    )
+    grades, tests = wish.grades, wish.titles
+    granted = []
+    for value, title in zip(column, titles, strict=True):
+        if value is None:
+            granted.append(max([test(title) for test in tests]))
+        elif isinstance(value, list):
+            granted.append(max([grades.get(one, 0.0) for one in value], default=0.0))
+        else:
+            granted.append(grades.get(value, 0.0))
+    return np.asarray(granted)
 
 
 def _unwanted(batch: RankingBatch, titles: Sequence[str]) -> Iterable[int]:
