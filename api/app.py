@@ -30,6 +30,7 @@ from .routes import (
     rules,
     search,
     suggest,
+    synonyms,
 )
 from .shops import Shop, Shops
 
@@ -67,6 +68,7 @@ def create_app(engines: Mapping[str, Engine]) -> Litestar:
             *recommendations.HANDLERS,
             *events.HANDLERS,
             *rules.HANDLERS,
+            *synonyms.HANDLERS,
             *admin.HANDLERS,
             *evaluation.HANDLERS,
             *health.HANDLERS,

@@ -23,6 +23,7 @@ COMMANDS = {
     "index": "Index a catalogue and make it live.",
     "plugins": "List the installed plugins, check and time them, or write one.",
     "rules": "List, check and try the business rules.",
+    "synonyms": "List, add, import, mine and decide on synonyms.",
     "search": "Search for TEXT, for a photo, or for both.",
     "serve": "Serve the API and the web page until interrupted.",
 }

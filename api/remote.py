@@ -15,14 +15,18 @@ from engine.schema import CORE_FIELDS, IndexSchema
 from .schemas import Fields, Problem, Promoted, Promotion
 
 
-def call(client: httpx.Client, method: str, path: str, body: Any = None) -> bytes:
-    """The answer's body.
+def call(
+    client: httpx.Client, method: str, path: str, body: Any = None, version: str = ""
+) -> bytes:
+    """The answer's body; a change may name the ``version`` that it is of.
 
     Raises:
         InvalidRequest, GateRefused, EntrepotError: what the server said was wrong, in its words.
     """
     content = None if body is None else msgspec.json.encode(body)
     headers = {} if body is None else {"Content-Type": "application/json"}
+    if version:
+        headers["If-Match"] = version
     try:
         response = client.request(method, path, content=content, headers=headers)
     except httpx.HTTPError as error:

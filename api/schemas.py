@@ -16,6 +16,7 @@ from engine.plan import AppliedRule, QueryPlan
 from engine.rules import Moment, Rule
 from engine.schema import FieldKind
 from engine.suggest import Suggestion
+from engine.synonyms import Synonym
 from engine.types import Degraded, ImageWeight, Locale, SortBy
 from indexer.writer import LineResult
 
@@ -215,6 +216,36 @@ class Rules(Struct, frozen=True):
 
     rules: list[RuleView]
     problems: list[str]
+
+
+class SynonymView(Struct, frozen=True):
+    """An entry of the synonyms, and its version for ``If-Match``."""
+
+    synonym: Synonym
+    etag: str
+
+
+class Synonyms(Struct, frozen=True):
+    """All synonyms in the order of their file; ``problems`` says why the file as it stands is not
+    in force."""
+
+    synonyms: list[SynonymView]
+    problems: list[str]
+
+
+class SynonymLines(Struct, frozen=True, forbid_unknown_fields=True):
+    """Synonyms as lines: ``sofa, couch`` of words that mean the same, ``tablet => ipad``; with a
+    ``locale`` for queries in that language alone."""
+
+    text: str
+    locale: str = ""
+
+
+class SynonymsAdded(Struct, frozen=True):
+    """What was added; so many others were ``known`` already."""
+
+    added: list[Synonym]
+    known: int = 0
 
 
 class RuleTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -24,10 +24,12 @@ from .labels import LabelTable
 from .lexicon import Lexicon, LexiconReader
 from .live import Live
 from .locales import best_locale, language_code
+from .mining import mine
 from .phrases import PhraseReader
 from .protocols import GenerationSpec, VectorStore
 from .schema import CATEGORY_SEPARATOR, word_fields
 from .suggest import Entry, Kind, Suggestion, SuggestionIndex
+from .synonyms import Synonym, SynonymBook
 from .types import Product
 from .understanding import warm_up
 from .validation import validate_place
@@ -162,6 +164,9 @@ class KnowsWords:
     """The part of an :class:`engine.Engine` that is about the shop's words."""
 
     words: ShopWords
+    synonyms: SynonymBook
+    behaviour: Behaviour
+    _live: Callable[[], AbstractContextManager[Live]]
 
     def suggest(self, typed: str, limit: int = 10, locale: str | None = None) -> list[Suggestion]:
         """Completions of what a shopper has typed so far, best first; none until the catalogue
@@ -174,6 +179,19 @@ class KnowsWords:
         if not 1 <= limit <= MAX_SUGGESTIONS:
             raise InvalidRequest(f"limit: {limit} is outside 1…{MAX_SUGGESTIONS}", field="limit")
         return self.words.suggest(typed, limit, locale)
+
+    def mine_synonyms(self) -> list[Synonym]:
+        """Add what may be synonyms as candidates, which do nothing until a person makes them
+        active; which are new. Takes seconds.
+
+        Raises:
+            InvalidSynonyms: the file is broken and must be mended first.
+            NoIndex: nothing has been indexed.
+        """
+        with self._live() as live:
+            if not live.shop.current.lexicon.words:
+                live.shop.learn(read_lexicon(live.store))
+            return self.synonyms.extend(mine(live.shop.current, self.behaviour))
 
 
 class _Found:

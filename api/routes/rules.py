@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
 from litestar import Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar.params import FromPath, JSONBody
 
 from engine.errors import InvalidRequest
 from engine.rules import Rule, unfit
 
 from .. import rules
+from ..edits import IfMatch, version_of, with_etag
 from ..guards import may_write, takes_json
 from ..openapi import NEEDS_KEY, problems
 from ..schemas import Rules, RuleTest, RuleTested
@@ -20,10 +19,6 @@ from ..shops import Shop
 
 TAGS = ["rules"]
 ADDED = ResponseSpec(Rule, description="Added", generate_examples=False)
-IfMatch = Annotated[
-    str | None,
-    HeaderParameter(name="If-Match", description="ETag of the rule to change; * for any."),
-]
 
 
 @get(
@@ -51,7 +46,7 @@ async def list_rules(shop: NamedDependency[Shop]) -> Rules:
 )
 async def get_rule(rule_id: FromPath[str], shop: NamedDependency[Shop]) -> Response[Rule]:
     """One rule; its ETag is what a change of it must name."""
-    return _with_etag(await shop.workers.read(shop.engine.rules.get, rule_id), 200)
+    return with_etag(await shop.workers.read(shop.engine.rules.get, rule_id), 200)
 
 
 @put(
@@ -77,10 +72,10 @@ async def put_rule(
         schema = rules.declared(shop.engine)
         if schema is not None and (why := unfit(data, schema)):
             raise InvalidRequest(why, field=why.partition(":")[0])
-        return shop.engine.rules.put(data, _version(if_match))
+        return shop.engine.rules.put(data, version_of(if_match))
 
     added = await shop.workers.write(write)
-    return _with_etag(data, 201 if added else 200)
+    return with_etag(data, 201 if added else 200)
 
 
 @delete(
@@ -95,7 +90,7 @@ async def delete_rule(
     rule_id: FromPath[str], shop: NamedDependency[Shop], if_match: IfMatch = None
 ) -> None:
     """Take a rule out; like replacing it, this takes its ETag in ``If-Match``."""
-    await shop.workers.write(shop.engine.rules.delete, rule_id, _version(if_match))
+    await shop.workers.write(shop.engine.rules.delete, rule_id, version_of(if_match))
 
 
 @post(
@@ -111,14 +106,6 @@ async def test_rules(data: JSONBody[RuleTest], shop: NamedDependency[Shop]) -> R
     """A dry run: what the rules would do to a search, at another time too; who wins, and why the
     others do nothing."""
     return await shop.workers.read(rules.try_rules, shop.engine, data)
-
-
-def _version(if_match: str | None) -> str | None:
-    return None if if_match is None else if_match.strip().removeprefix("W/").strip('"')
-
-
-def _with_etag(rule: Rule, status: int) -> Response[Any]:
-    return Response(rule, status_code=status, headers={"ETag": f'"{rule.etag}"'})
 
 
 HANDLERS = [list_rules, get_rule, put_rule, delete_rule, test_rules]
