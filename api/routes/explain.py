@@ -34,7 +34,7 @@ async def explain(
     request: Request[Any, Any, Any],
     shop: NamedDependency[Shop],
     product: Annotated[str, QueryParameter(description="A product id.")],
-    query: Annotated[str | None, QueryParameter(description="The words.")] = None,
+    words: Annotated[str | None, QueryParameter(name="query", description="The words.")] = None,
     like: Annotated[list[str] | None, QueryParameter(description="Product ids.")] = None,
     group_by: FromQuery[str | None] = None,
     sort: Annotated[str, QueryParameter(description="A field; -field descends.")] = "",
@@ -53,7 +53,7 @@ async def explain(
     pairs = filter_pairs(request.query_params.multi_items(), GET_PARAMETERS)
     filters = filters_from_pairs(pairs, shop.engine.schema) if pairs else {}
     body = SearchBody(
-        text=query,
+        text=words,
         like=tuple(like or ()),
         filters=filters,
         group_by=group_by,
