@@ -21,6 +21,7 @@ COMMANDS = {
     "experiment": "Report on profiles tried on shoppers.",
     "generations": "List, promote, roll back and drop builds of the index.",
     "index": "Index a catalogue and make it live.",
+    "judgments": "Export the ratings that people gave.",
     "plugins": "List the installed plugins, check and time them, or write one.",
     "rules": "List, check and try the business rules.",
     "synonyms": "List, add, import, mine and decide on synonyms.",

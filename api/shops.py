@@ -11,6 +11,7 @@ from litestar import Request
 
 from engine.core import Engine
 from engine.errors import InvalidRequest, NotFound
+from engine.evaluation.judgment_book import JudgmentBook
 from indexer import PhotoLoader
 
 from .metrics import Metrics
@@ -67,6 +68,7 @@ class Shop:
         self.workers = workers
         self.metrics = metrics
         self.photos = PhotoLoader(engine.settings)
+        self.judgments = JudgmentBook(engine.settings.data_path)
         self.link_suffix = ""
 
 

@@ -19,20 +19,27 @@ from engine import Engine, Settings
 from engine.settings import GenerationSettings
 from tests.api.harness import build, make_settings, problem, products, serving
 from tests.api.judged import with_shuffled_titles, write_judgments
+from tests.engine.conftest import copy_shop
 
 pytest.importorskip("ir_measures", reason="needs the extra `eval`")
 
 ALL = {product.id for product in products()}
 
 
-@pytest.fixture
-def settings(tmp_path: Path, photo_root: Path) -> Settings:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, photo_root: Path) -> Path:
     """g1 is live; g2 has wrong titles, g3 is like g1."""
-    settings = make_settings(tmp_path / "data")
+    folder = tmp_path_factory.mktemp("judged")
+    settings = make_settings(folder)
     build(settings, photo_root)
     build(settings, photo_root, "g2", live=False, items=with_shuffled_titles())
     build(settings, photo_root, "g3", live=False)
-    return settings
+    return folder
+
+
+@pytest.fixture
+def settings(built: Path, tmp_path: Path) -> Settings:
+    return make_settings(copy_shop(built, tmp_path / "data"))
 
 
 @pytest.fixture
