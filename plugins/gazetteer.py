@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from .color_kin import colors_in, kinship
@@ -48,6 +49,8 @@ licence): they are meant as typed, not typos of what a shop sells ("short", "Spo
 ALIAS, TYPO, SPLIT = 0.9, 0.85, 0.8
 """How much a find counts that took a related word, a corrected typo, a missing space."""
 
+NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
+
 Values = tuple[tuple[str, str], ...]
 """(field, value) pairs."""
 
@@ -80,13 +83,15 @@ class Gazetteer:
         phrases: dict[str, Values],
         words: Counter[str],
         longest: int,
+        synonyms: Mapping[str, Sequence[str]],
     ) -> None:
         self.vocabulary = vocabulary
         self.labels = labels
         self._phrases = phrases
         self._words = words
-        self._longest = longest
-        self._aliases = dict(_aliases(vocabulary, labels, phrases))
+        self._longest = max([longest, *(len(phrase.split()) for phrase in synonyms)])
+        named = dict(_synonyms(synonyms, phrases))
+        self._aliases = {**dict(_aliases(vocabulary, labels, phrases)), **named}
         others = {o: words[form] for form, os in SPELLINGS.items() if form in words for o in os}
         self._speller = Speller({**words, **others})
         self._kinds: dict[str, list[tuple[str, frozenset[str]]]] = {}
@@ -95,10 +100,14 @@ class Gazetteer:
 
     @classmethod
     def compile(
-        cls, vocabulary: Mapping[str, Mapping[str, int]], before: Self | None = None
+        cls,
+        vocabulary: Mapping[str, Mapping[str, int]],
+        before: Self | None = None,
+        synonyms: Mapping[str, Sequence[str]] = NONE,
     ) -> Self:
         """``before`` is that of an earlier view of the shop: where values were only added, it
-        is extended by them."""
+        is extended by them. What ``synonyms`` a value has (:meth:`engine.SynonymSet.of`) name it,
+        unless they are values themselves."""
         old: Mapping[str, Mapping[str, int]] = before.vocabulary if before else {}
         if before is not None and _grew(old, vocabulary):
             phrases, words, longest = dict(before._phrases), Counter(before._words), before._longest
@@ -117,7 +126,7 @@ class Gazetteer:
                         words[word.form] += values[value]
                     if len(spelled) > 1 and len(key) <= LONGEST_WORD:
                         words[key] += 1
-        return cls(vocabulary, labels, phrases, words, longest)
+        return cls(vocabulary, labels, phrases, words, longest, synonyms)
 
     def find(self, text: str) -> list[Match]:
         """The phrases in ``text`` that the shop has a value for, from left to right, none over
@@ -289,3 +298,14 @@ def _aliases(
                     add(name, coded)
     for key, pairs in made.items():
         yield key, tuple(dict.fromkeys(pairs))
+
+
+def _synonyms(
+    synonyms: Mapping[str, Sequence[str]], phrases: Mapping[str, Values]
+) -> Iterator[tuple[str, Values]]:
+    """Phrases that the shop has no value of, and the values that have them as synonyms."""
+    for phrase, others in synonyms.items():
+        key = key_of(words_of(phrase))
+        pairs = [pair for other in others for pair in phrases.get(key_of(words_of(other)), ())]
+        if pairs and key not in phrases:
+            yield key, tuple(dict.fromkeys(pairs))

@@ -25,6 +25,7 @@ from engine import (
     Register,
     ShopView,
     Span,
+    SynonymSet,
     hookimpl,
 )
 
@@ -70,6 +71,7 @@ class UnderstandOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Compiled(Struct, frozen=True, eq=False):
     vocabulary: Mapping[str, Mapping[str, int]]
+    synonyms: SynonymSet
     gazetteer: Gazetteer
 
 
@@ -143,10 +145,11 @@ class Understand:
 
     def _gazetteer(self, shop: ShopView) -> Gazetteer:
         last = self._compiled
-        if last is not None and last.vocabulary is shop.vocabulary:
+        if last and last.vocabulary is shop.vocabulary and last.synonyms is shop.synonyms:
             return last.gazetteer
-        made = Gazetteer.compile(shop.vocabulary, last.gazetteer if last else None)
-        self._compiled = _Compiled(shop.vocabulary, made)
+        synonyms = shop.synonyms.of(shop.locale)
+        made = Gazetteer.compile(shop.vocabulary, last.gazetteer if last else None, synonyms)
+        self._compiled = _Compiled(shop.vocabulary, shop.synonyms, made)
         return made
 
 
