@@ -3,13 +3,15 @@
  * path prefix.
  *
  * @typedef {import("./state.js").State} State
- * @typedef {{ rank: number, score: number, weight: number, contribution: number }} Lane
+ * @typedef {{ rank: number, score: number, normalized: number, weight: number,
+ *   contribution: number }} Lane
  * @typedef {{ lanes: Record<string, Lane>, fused: number, rankers: Record<string, number>,
  *   score: number, arrangers: Record<string, { before: number, after: number }>,
  *   reasons: Record<string, Record<string, number | string>> }} Explanation
  * @typedef {{ id: string, score: number, product: Record<string, any>,
  *   highlights?: Record<string, string>, explain?: Explanation,
- *   variants?: { count: number, ids: string[] } }} Hit
+ *   variants?: { count: number, ids: string[] }, relevance?: number, arm?: string,
+ *   search_id: string }} Hit
  * @typedef {{ values?: { value: string | boolean, count: number, label?: string }[],
  *   min?: number, max?: number, label?: string }} Facet
  * @typedef {{ start: number, end: number, label: string, value: string, field?: string,
@@ -19,7 +21,8 @@
  * @typedef {{ hits: Hit[], facets: Record<string, Facet>, total: number, took_ms: number,
  *   timings: Record<string, number>, plan: Plan,
  *   degraded: { component: string, reason: string }[], warnings: string[],
- *   without: Record<string, number>, search_id: string }} Answer
+ *   without: Record<string, number>, relevance: number | null, arm: string,
+ *   search_id: string }} Answer
  * @typedef {{ id: string, product: Record<string, any>,
  *   reasons: { kind: string, text: string }[] }} Recommended
  * @typedef {{ text: string, kind: "query" | "product" | "category" | "brand",
@@ -165,10 +168,12 @@ function sendPhoto(photo, { sort, filters, ...rest }, signal) {
   return requestSearch("v1/search/image", { method: "POST", body: form, signal });
 }
 
-/** An answer with the id that events refer to it by. */
+/** An answer whose hits have the id that events refer to their search by. */
 async function requestSearch(path, options) {
   const response = await send(path, options);
-  return { ...(await response.json()), search_id: response.headers.get("X-Request-Id") ?? "" };
+  const answer = await response.json();
+  const search_id = response.headers.get("X-Request-Id") ?? "";
+  return { ...answer, search_id, hits: answer.hits.map((hit) => ({ ...hit, search_id })) };
 }
 
 const request = async (path, options) => (await send(path, options)).json();

@@ -107,7 +107,7 @@ function show(found) {
   learnLabels(found);
   for (const hit of found.hits) known.set(hit.id, hit.product);
   results.drawResults(found, state, actions, ways);
-  drawWording(found.plan, ways);
+  drawWording(found, ways);
   drawReadings(found.plan, state, ways);
   drawFacets(found.facets);
 }
@@ -177,7 +177,7 @@ async function learnLiked() {
 }
 
 function choose(hit) {
-  visit.clicked(hit.id, answer.hits.indexOf(hit) + 1, answer, state.q.trim());
+  visit.clicked(hit, answer, state.q.trim());
   void openProduct(hit);
 }
 

@@ -135,14 +135,14 @@ export const inLanguage = (tag) =>
   tag && primary(tag) !== language ? { dir: "auto", lang: tag } : { dir: "auto" };
 
 /**
- * A language's name, in the page's.
+ * A language's name in the page's own: "German" for "de-AT".
  *
  * @param {string} tag
  * @returns {string}
  */
 export function languageName(tag) {
   try {
-    return new Intl.DisplayNames(numberLocale, { type: "language" }).of(tag) ?? tag;
+    return new Intl.DisplayNames(numberLocale, { type: "language" }).of(primary(tag)) ?? tag;
   } catch {
     return tag; // not a language tag
   }

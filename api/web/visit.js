@@ -4,6 +4,7 @@
  * long as the tab; no other is ever sent.
  *
  * @typedef {import("./api.js").Answer} Answer
+ * @typedef {import("./api.js").Hit} Hit
  * @typedef {{ id: string, type: string, session_id: string } & Record<string, any>} Event
  */
 import { erase, Problem, record } from "./api.js";
@@ -84,6 +85,8 @@ export function shown(answer, query, { offset = 0, typing = false } = {}) {
     query,
     search_id: answer.search_id,
     results: answer.total,
+    took_ms: answer.took_ms,
+    variant: answer.arm,
   });
   if (typing) {
     typed = event;
@@ -96,13 +99,13 @@ export function shown(answer, query, { offset = 0, typing = false } = {}) {
 /**
  * A product was chosen from a list.
  *
- * @param {string} id
- * @param {number} position from 1
- * @param {Answer} answer
+ * @param {Hit} hit
+ * @param {Answer} answer with all hits shown so far
  * @param {string} query
  */
-export function clicked(id, position, answer, query) {
-  add("click", { products: [{ id, position }], query, search_id: answer.search_id });
+export function clicked(hit, answer, query) {
+  const products = [{ id: hit.id, position: answer.hits.indexOf(hit) + 1 }];
+  add("click", { products, query, search_id: hit.search_id, variant: hit.arm || answer.arm });
 }
 
 /**

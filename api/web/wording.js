@@ -1,20 +1,23 @@
 /**
- * What was searched where that is not what was typed: corrected, translated, or less of it.
+ * What was searched where that is not what was typed: corrected, translated, or less of it; and
+ * whether anything good was found.
  *
- * @typedef {import("./api.js").Plan} Plan
+ * @typedef {import("./api.js").Answer} Answer
  */
 import { $, h } from "./dom.js";
 import { allOf, clauseText } from "./format.js";
 import { inLanguage, languageName, t, tNodes } from "./strings.js";
 
 const ARROW = " → ";
+/** Relevance below which what was found is more likely wrong than right. */
+const DOUBTFUL = 0.5;
 
 /**
- * @param {Plan} plan
+ * @param {Answer} answer
  * @param {{ onignore: (keys: string[]) => void }} actions
  */
-export function drawWording(plan, { onignore }) {
-  const lines = [corrected(plan, onignore), ...translated(plan), relaxed(plan)];
+export function drawWording({ plan, relevance }, { onignore }) {
+  const lines = [corrected(plan, onignore), ...translated(plan), relaxed(plan), weak(relevance)];
   $("wording").replaceChildren(...lines.filter(Boolean));
 }
 
@@ -64,4 +67,10 @@ function translated({ translations = {}, locale, original }) {
 function relaxed({ relaxed: off = {} }) {
   const texts = Object.entries(off).map(([field, clause]) => clauseText(field, clause));
   return texts.length ? h("p", {}, t("relaxed", { readings: allOf(texts) })) : null;
+}
+
+/** "Nothing matches well. These come closest." */
+function weak(relevance) {
+  if (relevance === undefined || relevance === null || relevance >= DOUBTFUL) return null;
+  return h("p", {}, h("strong", {}, t("weakTitle")), " ", t("weakHint"));
 }

@@ -54,6 +54,14 @@ def test_every_language_says_everything(page: Page) -> None:
                 assert holes(text) == holes(english[key]), where
                 assert text.strip() == text != "", where
 
+        # What is said of a button begins with, or holds, what is written on it (WCAG 2.5.3).
+        for written, said in (("similar", "similarTo"), ("why", "whyThis")):
+            assert words(texts[written]) in words(texts[said]), f"{language}: {said}"
+
+
+def words(text: str) -> str:
+    return re.sub(r"[^\w ]", "", text).strip().casefold()
+
 
 def holes(text: str) -> list[str]:
     return sorted(re.findall(r"\{\w+\}", text))

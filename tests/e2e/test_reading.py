@@ -234,11 +234,11 @@ def test_the_explanation_says_what_plugins_did(page: Page) -> None:
     page.get_by_role("button", name=re.compile("^Why .* is here$")).nth(1).click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Last first moved it from place 1 to 2.")
-    reasons = dialog.locator("details", has_text="What Cheaper says")
-    reasons.locator("summary").click()
-    expect(reasons.locator("dt")).to_have_text(["below 50", "asks"])
-    expect(reasons.locator("dd").first).to_have_text(re.compile(r"^\+\d(\.\d+)?$"))
-    expect(reasons.locator("dd").last).to_have_text(re.compile(r"^only \d\d$"))
+    raised = dialog.get_by_role("listitem").filter(has_text="Cheaper")
+    expect(raised.locator(".gain")).to_be_visible()
+    expect(raised.locator("dt")).to_have_text(["below 50", "asks"])
+    expect(raised.locator("dd").first).to_have_text(re.compile(r"^\+\d(\.\d+)?$"))
+    expect(raised.locator("dd").last).to_have_text(re.compile(r"^only \d\d$"))
 
 
 def test_how_a_span_is_written(page: Page) -> None:
