@@ -31,8 +31,8 @@ from .recommendations import (
     RecommendedItem,
     recommended_check,
 )
-from .recommenders import Occasion, Place, Recommended, Recommender, even_weights
-from .settings import RecommendationSettings, SearchSettings
+from .recommenders import Occasion, Recommended, Recommender, even_weights
+from .settings import Place, RecommendationSettings, SearchSettings
 from .types import Degraded, SearchRequest
 
 HALF = 5.0
@@ -66,7 +66,7 @@ def run_recommendation(
         occasion = Occasion(place, seeds, weights, assortment, seen.profile)
         panel = _Panel(recommenders, request, occasion, settings.depth, degraded, timings)
         lists = panel.ask(settings.recommenders)
-        shares = {name: settings.weight(name) for name in lists}
+        shares = {name: settings.weight(place, name) for name in lists}
         mixed = _one_of_each(mix(lists, shares, search.rrf_k), seeds, inquiry)
         for name in settings.fallback:
             if len(mixed) < request.limit:

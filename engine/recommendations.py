@@ -11,7 +11,8 @@ from msgspec import Struct, field
 
 from .errors import InvalidRequest
 from .events import check_token
-from .recommenders import Place, Recommended
+from .recommenders import Recommended
+from .settings import Place
 from .types import Degraded
 from .validation import validate_profile
 

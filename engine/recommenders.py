@@ -17,9 +17,8 @@ from .interactions import Interactions
 from .profiles import UserProfile
 from .protocols import LaneQuery, Scored, Vectors
 from .schema import IndexSchema
+from .settings import Place
 from .types import SortBy
-
-Place = Literal["product", "cart", "user"]
 
 
 class Assortment(Protocol):

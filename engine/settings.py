@@ -180,18 +180,20 @@ class LocalizationSettings(_Table, frozen=True):
     )
 
 
-RECOMMENDER_WEIGHTS: Mapping[str, float] = {
-    "bought_together": 1.0,
-    "viewed_together": 1.0,
-    "collaborative": 1.0,
-    "content": 0.5,
+Place = Literal["product", "cart", "user"]
+"""What products are recommended for."""
+RECOMMENDER_WEIGHTS: Mapping[Place, Mapping[str, float]] = {
+    "product": {"content": 0.25},
+    "cart": {"viewed_together": 0.25, "collaborative": 0.25, "content": 0.1},
+    "user": {"content": 0.25},
 }
-"""Defaults in the mix."""
+"""Defaults in the mix; 1 where there is none. With a cart goes what is bought with it, not what
+would do in its place."""
 
 
 class RecommendationSettings(_Table, frozen=True):
-    """``recommenders`` are mixed; ``weights`` say what each weighs (one that is not named keeps
-    its default, 1 where it has none; 0 leaves it out), and each gives ``depth`` products. Where
+    """``recommenders`` are mixed; ``weights`` say what each weighs by what is recommended for (one
+    that is not named keeps its default; 0 leaves it out). Each gives ``depth`` products. Where
     they name too few, ``fallback`` fills the list, one after the other. ``in_stock`` leaves out
     what is sold out; ``bought_again`` recommends what the shopper bought before, as for groceries.
     """
@@ -202,8 +204,8 @@ class RecommendationSettings(_Table, frozen=True):
         "collaborative",
         "content",
     )
-    fallback: tuple[str, ...] = ("trending", "popularity", "newest")
-    weights: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
+    fallback: tuple[str, ...] = ("popularity", "trending", "newest")
+    weights: dict[Place, dict[str, Annotated[float, Meta(ge=0)]]] = field(default_factory=dict)
     depth: Annotated[int, Meta(ge=1, le=MAX_WINDOW)] = 50
     in_stock: bool = True
     bought_again: bool = False
@@ -213,9 +215,10 @@ class RecommendationSettings(_Table, frozen=True):
         """All that may be asked, each once."""
         return tuple(dict.fromkeys((*self.recommenders, *self.fallback)))
 
-    def weight(self, recommender: str) -> float:
+    def weight(self, place: Place, recommender: str) -> float:
         """What a recommender weighs in the mix."""
-        return self.weights.get(recommender, RECOMMENDER_WEIGHTS.get(recommender, 1.0))
+        default = RECOMMENDER_WEIGHTS[place].get(recommender, 1.0)
+        return self.weights.get(place, {}).get(recommender, default)
 
 
 class GenerationSettings(_Table, frozen=True):

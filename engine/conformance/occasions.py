@@ -11,8 +11,9 @@ import numpy as np
 from engine.events import Event, EventProduct, EventType
 from engine.interactions import Interactions, read_interactions
 from engine.protocols import LaneQuery, Scored, Vectors
-from engine.recommenders import Occasion, Place, even_weights
+from engine.recommenders import Occasion, even_weights
 from engine.schema import CORE_FIELDS, IndexSchema
+from engine.settings import Place
 from engine.types import SortBy
 
 from .windows import VECTOR_DIM, a_profile

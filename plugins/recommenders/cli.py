@@ -48,8 +48,9 @@ def recommend() -> None:
 def train(factors: int, seed: int, threads: int, config: Path | None) -> None:
     """Train a model from the shop's events, and make it live if it beats popularity.
 
-    It is measured on the newest fifth of what happened, then fitted to all. A model that does not
-    name later products better than popularity does is kept, but does not go live (exit status 1).
+    It is tuned and measured on the newest fifth of what happened, on different shoppers, then
+    fitted to all. A model that does not name later products better than popularity does is kept,
+    but does not go live (exit status 1).
     Servers follow the live one; the shop may be open meanwhile.
     """
     settings = load_settings(config, os.environ)
@@ -58,7 +59,7 @@ def train(factors: int, seed: int, threads: int, config: Path | None) -> None:
     click.echo(f"{len(seen):,} interactions with {len(seen.products):,} products")
     least = settings.events.anonymity
     recipe = training.Recipe(factors=factors, seed=seed, threads=threads, least=least)
-    figures = training.measure(seen, recipe)
+    recipe, figures = training.choose(seen, recipe)
     model = training.fit(seen, recipe)
     manifest = Manifest(
         products=model.ids,

@@ -32,9 +32,10 @@ FORMAT = 1
 
 
 class Figures(Struct, frozen=True):
-    """On a time split: ``hit_rate`` is the share of ``shoppers`` of whose later products one is
-    among the first ten that the model names from their earlier ones; ``baseline`` is that of the
-    most popular products; ``low`` and ``high`` bound the mean difference (bootstrap, 95 %)."""
+    """On a time split: ``hit_rate`` is how often one of the first ten products that the model names
+    is among those that a shopper went for, next and within a visit, averaged over ``shoppers``;
+    ``baseline`` is that of the most popular products; ``low`` and ``high`` bound the mean
+    difference (bootstrap, 95 %)."""
 
     shoppers: int
     hit_rate: float

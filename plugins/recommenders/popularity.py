@@ -3,8 +3,8 @@
 ``popularity`` is the sum of :data:`engine.EVENT_WEIGHTS`, each halved once per half-life since.
 ``trending`` compares a short half-life with a long one: with ``s`` and ``l`` the sums by either,
 scaled to events per day, the score is ``(s + PRIOR) / (l + PRIOR)``, a rate ratio shrunk towards 1,
-for products that more than one shopper looked at. Both are the usual exponential decay (Ding and
-Li, CIKM 2005); the figures are ours, untuned.
+for products that more than one shopper looked at and whose score is :data:`RISE` at least. Both are
+the usual exponential decay (Ding and Li, CIKM 2005); the figures are ours, untuned.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ MOST = 1000
 """Products kept, for filters to choose from."""
 PRIOR = 5.0
 """A day's clicks: below that, a rise is hardly told from chance."""
+RISE = 1.25
 Days = Annotated[float, Meta(gt=0)]
 Floats = npt.NDArray[np.float64]
 
@@ -83,8 +84,8 @@ class Trending(_Ranked):
     def scores(self, seen: Interactions) -> Floats:
         # A sum of decayed weights divided by half-life / ln 2 is a rate per day.
         short, long = (decayed(seen, days) * np.log(2) / days for days in (self._short, self._long))
-        rising = (short > long) & (shoppers_of(seen) > 1)
-        return np.where(rising, (short + PRIOR) / (long + PRIOR), 0.0)
+        ratio = (short + PRIOR) / (long + PRIOR)
+        return np.where((ratio >= RISE) & (shoppers_of(seen) > 1), ratio, 0.0)
 
 
 def decayed(seen: Interactions, half_life_days: float) -> Floats:
