@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .localized import place_of_column
+from .localized import Market, place_of_column
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "product_id", "item_id", "sku", "handle", "code", "uniq_id", "upc", "gtin"),
@@ -69,7 +69,7 @@ class Columns:
         names: Iterable[str],
         chosen: Mapping[str, str],
         ignore: Iterable[str],
-        markets: Mapping[str, str],
+        markets: Mapping[str, Market],
     ) -> None:
         names = list(names)
         dropped = set(ignore)

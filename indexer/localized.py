@@ -33,6 +33,13 @@ _MARKET = ("market", "country", "region")
 _CODE = re.compile("[A-Za-z]{3}")
 
 
+class Market(NamedTuple):
+    """A market of the shop, by its casefolded name, and what is paid there."""
+
+    name: str
+    currency: str
+
+
 class Place(NamedTuple):
     """What a column says of whom: a ``field`` in one locale, currency or market."""
 
@@ -43,10 +50,10 @@ class Place(NamedTuple):
 
 
 def place_of_column(
-    normal: str, fields: Mapping[str, tuple[str, ...]], markets: Mapping[str, str]
+    normal: str, fields: Mapping[str, tuple[str, ...]], markets: Mapping[str, Market]
 ) -> Place | None:
     """What a normalized name such as ``title_pt_br``, ``price_eur`` or ``price_united_states`` is
-    about. ``markets`` are those of the shop with their currency: no other is guessed."""
+    about. ``markets`` are those of the shop by their normalized names: no other is guessed."""
     for field in ("title", "description"):
         for rest in _rests(normal, fields[field]):
             if rest.partition("_")[0] in LANGUAGES and (tag := _tag(rest)):
@@ -54,19 +61,22 @@ def place_of_column(
     for field in ("sale_price", "price"):
         for rest in _rests(normal, fields[field]):
             first, _, last = rest.rpartition("_")
-            if last.upper() in CURRENCIES and (not first or first in markets):
-                return Place(field, currency=last.upper(), market=first)
+            if last.upper() in CURRENCIES and not first:
+                return Place(field, currency=last.upper())
+            if last.upper() in CURRENCIES and first in markets:
+                return Place(field, currency=last.upper(), market=markets[first].name)
             if rest in markets:
-                return Place(field, currency=markets[rest], market=rest)
+                return Place(field, currency=markets[rest].currency, market=markets[rest].name)
     for rest in _rests(normal, (*fields["in_stock"], "included")):
         if rest in markets:
-            return Place("stock", market=rest)
+            return Place("stock", market=markets[rest].name)
     return None
 
 
 def read_prices(value: Any) -> tuple[dict[str, float], list[str]]:
-    """Prices by key of a map, ``{"EUR": 10, "at": {"EUR": 11}, "ch/EUR": 9}``, or of a list of objects such as
-    ``{"currency": "EUR", "amount": 10, "country": "at"}``; and what is wrong with the others."""
+    """Prices by key of a map, ``{"EUR": 10, "at": {"EUR": 11}, "ch/EUR": 9}``, or of a list of
+    objects such as ``{"currency": "EUR", "amount": 10, "country": "at"}``; and what is wrong with
+    the others."""
     found: dict[str, float] = {}
     problems: list[str] = []
     for market, currency, amount in _entries(value):

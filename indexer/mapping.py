@@ -19,7 +19,7 @@ from engine.types import AttributeValue, Product, Translation
 
 from .attributes import attribute_values, flatten
 from .columns import Columns, normalized, split_photos
-from .localized import read_prices, read_stock
+from .localized import Market, read_prices, read_stock
 from .report import Issue, Severity
 from .values import parse_flag, parse_price, parse_stock, parse_time, strip_html
 
@@ -40,7 +40,10 @@ class Mapper:
     ) -> None:
         self.settings = settings
         self.max_images = max_images
-        self.markets = {normalized(name): code for name, code in (markets or {}).items()}
+        self.markets = {
+            normalized(name): Market(name.casefold(), currency)
+            for name, currency in (markets or {}).items()
+        }
         self._columns: dict[tuple[str, ...], Columns] = {}
 
     def map(self, record: RawRecord) -> tuple[Product | None, list[Issue]]:
@@ -161,7 +164,9 @@ class _Row:
     def _texts(self, field: str, locale: str) -> dict[str, str]:
         """Texts by locale, plain and within bounds; empty ones left out."""
         value = self.value(field)
-        by_locale = dict(value) if isinstance(value, Mapping) else {locale: value}
+        by_locale = dict(value) if isinstance(value, Mapping) else {}
+        if value is not None and not by_locale:
+            by_locale = {locale: value}
         for column, place in self.columns.places.items():
             if place.field == field:
                 by_locale.setdefault(place.locale, self.data[column])
