@@ -23,6 +23,7 @@ import numpy as np
 from msgspec import Struct
 
 from .codes import query_codes
+from .composing import asked_colors, recolored
 from .encoders import bridge_of
 from .errors import NotFound
 from .fusion import Fusion, scales_of
@@ -103,9 +104,6 @@ def plan_lanes(
     has_words = bool(plan.text)
     has_picture = query.image is not None or bool(query.like)
     mixed = has_words and has_picture
-    words = 1.0 - query.image_weight if mixed else 1.0
-    pictures = query.image_weight if mixed else 1.0
-
     defaults = NEED_WEIGHTS if plan.need else LANE_WEIGHTS
 
     def weight(lane: str) -> float:
@@ -113,6 +111,13 @@ def plan_lanes(
         share = SYNONYM_SHARE if lane == SYNONYMS else 1.0
         return base.get(lane, share * base.get(kind, defaults[kind]))
 
+    colors = _colors(query, plan, live) if mixed and weight("photo") > 0 else ()
+    words = pictures = 1.0
+    if mixed:
+        # What recolours the photo is in its lane; below an even weight it is sought as well, so
+        # that at 0 the words are all there is.
+        words = max(0.0, 1.0 - (2.0 if colors else 1.0) * query.image_weight)
+        pictures = 1.0 - words
     _require_products(query.like, live.store)
     queries: list[LaneQuery] = []
     weights: dict[str, float] = {}
@@ -123,7 +128,7 @@ def plan_lanes(
             queries.append(LaneQuery("codes", "codes", text=" ".join(codes)))
             weights["codes"] = words * weight("codes")
     if has_picture and pictures > 0:
-        lanes = list(_picture_lanes(query, live, weight))
+        lanes = list(_picture_lanes(query, live, weight, colors))
         weights |= _shares(lanes, weight, pictures)
         queries += lanes
     if cutoffs:
@@ -197,9 +202,19 @@ def _is_foreign(plan: QueryPlan, live: Live) -> bool:
     return asked != own
 
 
-def _picture_lanes(query: Query, live: Live, weight: Weight) -> Iterator[LaneQuery]:
+def _colors(query: Query, plan: QueryPlan, live: Live) -> tuple[str, ...]:
+    """The colours that the words ask of the photo, where the joint encoder reads them."""
+    reads = "text" in live.image_encoder.info.modalities and not _is_foreign(plan, live)
+    return asked_colors(plan.text) if query.image is not None and reads else ()
+
+
+def _picture_lanes(
+    query: Query, live: Live, weight: Weight, colors: Sequence[str]
+) -> Iterator[LaneQuery]:
     if query.image is not None and weight("photo") > 0:
         row = live.image_encoder.encode_images([query.image])[0]
+        if colors:
+            row = recolored(row, colors, query.image_weight, live.image_encoder)
         floor = _floor(live.image_encoder, "image")
         yield LaneQuery("photo", "image", row, min_score=floor)
     usings: tuple[Literal["text", "image"], ...] = ("text", "image")
