@@ -107,7 +107,7 @@ function show(found) {
   learnLabels(found);
   for (const hit of found.hits) known.set(hit.id, hit.product);
   results.drawResults(found, state, actions, ways);
-  drawWording(found, ways);
+  drawWording(found, state, ways);
   drawReadings(found.plan, state, ways);
   drawFacets(found.facets);
 }

@@ -3,6 +3,7 @@
  * whether anything good was found.
  *
  * @typedef {import("./api.js").Answer} Answer
+ * @typedef {import("./state.js").State} State
  */
 import { $, h } from "./dom.js";
 import { allOf, clauseText } from "./format.js";
@@ -14,10 +15,12 @@ const DOUBTFUL = 0.5;
 
 /**
  * @param {Answer} answer
+ * @param {State} state
  * @param {{ onignore: (keys: string[]) => void }} actions
  */
-export function drawWording({ plan, relevance }, { onignore }) {
-  const lines = [corrected(plan, onignore), ...translated(plan), relaxed(plan), weak(relevance)];
+export function drawWording({ plan, relevance }, { sort }, { onignore }) {
+  const poor = sort ? null : weak(relevance); // in another order the best may come later
+  const lines = [corrected(plan, onignore), ...translated(plan), relaxed(plan), poor];
   $("wording").replaceChildren(...lines.filter(Boolean));
 }
 
