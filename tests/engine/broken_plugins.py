@@ -103,6 +103,7 @@ RANKERS: dict[str, list[Any]] = {
         _declares(required_vectors=None),
         _declares(required_behaviour=("orders",)),
         _declares(required_behaviour="profile"),
+        _declares(for_known_shoppers=True),
     ],
     "answers_in_every_size": [
         Broken(lambda self, batch: batch.scores[:-1]),

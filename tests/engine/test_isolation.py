@@ -21,6 +21,7 @@ from PIL import Image
 
 from engine import (
     Explains,
+    ForKnownShoppers,
     IndexSchema,
     InvalidSettings,
     NeedsBehaviour,
@@ -108,6 +109,7 @@ class Knows:
 
     def __init__(self, *declared):
         self.required_behaviour = declared
+        self.for_known_shoppers = declared == ("profile",)
 
     def rank(self, batch):
         weight = batch.profile.session.affinities["color"]["red"] if batch.profile else 0
@@ -229,6 +231,8 @@ def test_behaviour_reaches_those_that_declare_it(
     with run(manager, "rankers", name) as ranker:
         assert isinstance(ranker, NeedsBehaviour)
         assert ranker.required_behaviour == declared
+        assert isinstance(ranker, ForKnownShoppers)
+        assert ranker.for_known_shoppers == (declared == ("profile",))
         assert ranker.rank(given).tolist() == scores
 
 
