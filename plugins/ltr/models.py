@@ -8,22 +8,19 @@ one step, so that a server sees the old or the new.
 from __future__ import annotations
 
 import hashlib
-import re
-import shutil
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct, field
 
-from engine import InvalidModel, NotFound, write_atomically
+from engine import InvalidModel, NotFound
 
+from ..model_versions import VersionFolder
 from . import booster, features
 
 FOLDER = "ltr"
-LIVE = "live"
 MANIFEST, TREES = "model.json", "model.txt"
 FORMAT = 1
-_NAME = re.compile(r"v([1-9]\d*)")
 
 
 class Figures(Struct, frozen=True):
@@ -80,51 +77,21 @@ class Model(Struct, frozen=True, eq=False):
     trees: booster.Trees
 
 
-class Versions:
+class Versions(VersionFolder):
     """The versions in one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    @property
-    def pointer(self) -> Path:
-        """The file that names the live version."""
-        return self.folder / LIVE
-
-    def names(self) -> list[str]:
-        """Oldest first."""
-        if not self.folder.is_dir():
-            return []
-        found = [p.name for p in self.folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()]
-        return sorted(found, key=lambda name: int(name[1:]))
-
-    def live(self) -> str:
-        """The name of the live version; empty where there is none."""
-        try:
-            return self.pointer.read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            return ""
 
     def promote(self, name: str) -> None:
         """Make a version live in one step, once it has been read whole. Raises NotFound and
         InvalidModel as :meth:`load` does."""
         self.load(name)
-        write_atomically(self.pointer, f"{name}\n".encode())
+        self.point(name)
 
     def add(self, manifest: Manifest, trees: booster.Trees) -> str:
         """Keep a version under the next free name, which is returned; it is not live."""
         text = trees.text().encode()
         manifest = msgspec.structs.replace(manifest, sha256=hashlib.sha256(text).hexdigest())
-        last = max((int(name[1:]) for name in self.names()), default=0)
-        name = f"v{last + 1}"
-        made = self.folder / f".{name}.new"
-        shutil.rmtree(made, ignore_errors=True)  # of a training that was killed here
-        made.mkdir(parents=True)
-        write_atomically(made / TREES, text)
         encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-        write_atomically(made / MANIFEST, encoded + b"\n")
-        made.rename(self.folder / name)
-        return name
+        return self.write({TREES: text, MANIFEST: encoded + b"\n"})
 
     def manifest(self, name: str) -> Manifest:
         """Raises NotFound for a version that is not there, InvalidModel for a damaged one."""

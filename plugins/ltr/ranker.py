@@ -103,7 +103,7 @@ class _Served:
         self._versions = Versions(Path(options.data_dir or ".", FOLDER))
         self._lock = threading.Lock()
         self._follows = not options.model
-        self._seen = self._stamp()
+        self._seen = self._versions.stamp()
         self.model: Model | None = None
         if options.model:
             self.model = self._chosen(options.model)
@@ -112,7 +112,7 @@ class _Served:
 
     def latest(self) -> Model | None:
         model = self.model  # before the thread below may replace it
-        if self._follows and (stamp := self._stamp()) != self._seen:
+        if self._follows and (stamp := self._versions.stamp()) != self._seen:
             with self._lock:
                 changed, self._seen = stamp != self._seen, stamp
             if changed:
@@ -137,11 +137,3 @@ class _Served:
             self.model = self._live()
         except Exception as error:
             log.error("the new ranking model is not used: %s", error)
-
-    def _stamp(self) -> tuple[int, int] | None:
-        """Changes when the pointer is replaced."""
-        try:
-            found = self._versions.pointer.stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns
