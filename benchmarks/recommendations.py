@@ -27,7 +27,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import groupby, product
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -42,10 +42,10 @@ from engine import (
     RecommendationRequest,
     Recommended,
     Settings,
-    bootstrap_interval,
     load_settings,
     read_interactions,
 )
+from engine.evaluation.statistics import ratio_interval
 from engine.mixing import mix
 from engine.settings import Place, PluginSettings, RecommendationSettings
 from plugins.recommenders import training
@@ -56,6 +56,7 @@ PLACES: tuple[Place, ...] = ("user", "product", "cart")
 TOP, DEPTH = 10, 50
 BATCH = 1000
 POPULAR = 0.2
+VALUES = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 ALONE = (
     "popularity",
     "trending",
@@ -202,9 +203,8 @@ def report(
 
 
 def by_shopper(values: np.ndarray, shoppers: np.ndarray) -> tuple[float, float]:
-    """The interval of the mean over shoppers of each one's mean."""
-    sums = np.bincount(shoppers, weights=values)
-    return bootstrap_interval(sums / np.bincount(shoppers))
+    """The interval of the mean, by resampling shoppers: one's cases are not independent."""
+    return ratio_interval(np.bincount(shoppers, weights=values), np.bincount(shoppers))
 
 
 def timings(engine: Engine, asked: Sequence[Case]) -> None:
@@ -291,19 +291,27 @@ def run(
 
 
 def sweep(asked: Sequence[tuple[Case, Lists]], k: int) -> None:
-    """The best weights of each place by nDCG, and what the mix has with them."""
-    names = RecommendationSettings().recommenders
+    """Weights with a better nDCG, by coordinate ascent from the defaults."""
+    defaults = RecommendationSettings()
     for place in PLACES:
         here = [(case, lists) for case, lists in asked if case.place == place]
-        found = []
-        for values in product((0.0, 0.1, 0.25, 0.5, 1.0), repeat=len(names)):
-            if max(values) == 1.0:
-                weights = dict(zip(names, values, strict=True))
-                gained = [scores(case, mixed(lists, weights, k)) for case, lists in here]
-                found.append((*np.mean(gained, axis=0)[[2, 0]].tolist(), values))
-        print(f"\n{place}: nDCG, hit rate, weights of {', '.join(names)}")
-        for ndcg, hits, values in sorted(found, reverse=True)[:12]:
-            print(f"{ndcg:.4f} {hits:.4f} {values}")
+
+        def gained(
+            weights: Mapping[str, float], here: Sequence[tuple[Case, Lists]] = here
+        ) -> list[float]:
+            rows = [scores(case, mixed(lists, weights, k)) for case, lists in here]
+            return list(np.mean(rows, axis=0)[[2, 0]])
+
+        weights = {name: defaults.weight(place, name) for name in defaults.recommenders}
+        weights.setdefault("popularity", 0.0)
+        best = gained(weights)
+        print(f"\n{place}: nDCG {best[0]:.4f}, hit rate {best[1]:.4f} with {weights}")
+        for name in [*weights] * 2:
+            for value in VALUES:
+                tried = {**weights, name: value}
+                if (found := gained(tried)) > best:
+                    best, weights = found, tried
+        print(f"{place}: nDCG {best[0]:.4f}, hit rate {best[1]:.4f} with {weights}")
 
 
 if __name__ == "__main__":
