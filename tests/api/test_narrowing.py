@@ -22,7 +22,7 @@ def get(shop: httpx.Client, **parameters: Any) -> dict[str, Any]:
     return dict(response.json())
 
 
-def counts(facet: dict[str, Any]) -> dict[str, int]:
+def counts(facet: dict[str, Any]) -> dict[Any, int]:
     return {value["value"]: value["count"] for value in facet["values"]}
 
 
