@@ -1,11 +1,12 @@
 """What a query finds in another language than the catalogue's, road by road.
 
-    python -m benchmarks.multilingual --config shop/entrepot.toml --demo demo/entrepot.toml --data DATA
+    python -m benchmarks.multilingual --config shop/entrepot.toml --demo demo/entrepot.toml \\
+        --data DATA
 
-``--config`` is an index of ``DATA/fashion``; ``--demo`` one of ``DATA/demo_store``; either will do. The queries are
-in ``benchmarks/multilingual/`` (its README says how they were made). Printed per language and road,
-absolute and as a share of English: nDCG@10 over the attribute queries of ``fashion`` (all 18,318
-products), and success@3 over ``demo_store``. The roads:
+``--config`` is an index of ``DATA/fashion``; ``--demo`` one of ``DATA/demo_store``; either will do.
+The queries are in ``benchmarks/multilingual/`` (its README says how they were made). Printed per
+language and road, absolute and as a share of English: nDCG@10 over the attribute queries of
+``fashion`` (all 18,318 products), and success@3 over ``demo_store``. The roads:
 
 - neither: the query as it is, understood as if it were English
 - translator: ``language`` and ``translate`` before ``understand``
