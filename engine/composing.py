@@ -4,7 +4,7 @@ An average of photo and words wants things that look a little like the photo and
 What is meant is the photo with another colour, so in the joint space of words and photos its own
 colour is taken out and the asked one put in:
 
-    w · photo + (1 − w) · STRENGTH · (asked − (2w)² · own),   own = Σ_c softmax_c(SHARPNESS · cos) · c
+    w · photo + (1 − w) · STRENGTH · (asked − 2w · own),   own = Σ_c softmax_c(SHARPNESS · cos) · c
 
 over the basic colour terms c of English (Berlin and Kay 1969), as the joint encoder reads them; w
 is ``image_weight``. At 1 that is the photo, near 0 the words. A colour that is a field of the shop
@@ -29,23 +29,8 @@ STRENGTH = 1.75
 SHARPNESS = 10.0
 _SPELLINGS = {**dict.fromkeys(COLORS), "gray": "grey"}
 _FILLERS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "but",
-        "color",
-        "colour",
-        "in",
-        "it",
-        "like",
-        "one",
-        "or",
-        "same",
-        "the",
-        "this",
-        "with",
-    ]
+    {"a", "an", "and", "but", "color", "colour", "in", "it", "like", "one", "or", "same"}
+    | {"the", "this", "with"}
 )
 _WORD = re.compile(r"\w+")
 
@@ -65,5 +50,5 @@ def recolored(photo: Vectors, colors: Sequence[str], weight: float, encoder: Enc
     shares = np.exp(SHARPNESS * (known @ photo))
     own = (shares / shares.sum()) @ known
     asked = np.mean([known[COLORS.index(color)] for color in colors], axis=0)
-    mixed = weight * photo + (1.0 - weight) * STRENGTH * (asked - (2.0 * weight) ** 2 * own)
+    mixed = weight * photo + (1.0 - weight) * STRENGTH * (asked - 2.0 * weight * own)
     return np.asarray(mixed / max(float(np.linalg.norm(mixed)), 1e-12), dtype=np.float32)
