@@ -17,7 +17,6 @@ never use: they are made from a hash of 31 bits.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from zlib import crc32
@@ -65,7 +64,7 @@ def _weighed(
     parts: Sequence[FieldText], language: str, weights: Mapping[str, float]
 ) -> dict[int, float]:
     """The values of one language's words."""
-    counts: Counter[int] = Counter()
+    counts: dict[int, float] = {}
     length = 0.0
     words = bm25(language)
     for part in parts:
@@ -74,7 +73,7 @@ def _weighed(
         for index, value in zip(vector.indices, vector.values, strict=True):
             count = K1 * value / (K1 + 1 - value)  # the embedder has b = 0
             length += count
-            counts[index] += weight * count
+            counts[index] = counts.get(index, 0.0) + weight * count
     norm = K1 * (1 - B + B * length / AVG_LEN)
     return {index: f * (K1 + 1) / (f + norm) for index, f in counts.items()}
 
