@@ -8,7 +8,7 @@ see, are in :mod:`engine.window`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -263,6 +263,15 @@ class QueryProcessor(Protocol):
     def process(self, plan: QueryPlan, shop: ShopView) -> QueryPlan:
         """The plan with what this step found; ``plan`` itself where that is nothing."""
         ...
+
+
+@runtime_checkable
+class AppliesRules(Protocol):
+    """What a query processor may declare besides: that it writes the business rules into the plan.
+    Where it fails, the engine hides all that any rule in force hides."""
+
+    @property
+    def applies_rules(self) -> Literal[True]: ...
 
 
 class RawRecord(Struct, frozen=True):

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct, field
 from .book import EntryId, Kind, etag
 from .errors import InvalidFilter, InvalidRules
 from .filters import parse_filters
-from .plan import Boost, Selection
+from .plan import AppliedRule, Boost, Selection
 from .schema import IndexSchema
 from .types import MAX_WINDOW
 
@@ -166,3 +166,17 @@ def unfit(rule: Rule, schema: IndexSchema) -> str:
     except InvalidFilter as error:
         return f"{where}.{error}"
     return ""
+
+
+def hidden_by_any(rules: RuleSet, schema: IndexSchema, at: datetime) -> tuple[AppliedRule, ...]:
+    """The rules in force that hide something, whatever search they are for: what must stay hidden
+    where nobody can tell which of them apply."""
+    return tuple(
+        AppliedRule(rule.id, hide=rule.then.hide)
+        for rule in rules.rules
+        if rule.enabled
+        and rule.then.hide
+        and not (rule.starts and at < rule.starts)
+        and not (rule.until and at >= rule.until)
+        and not unfit(rule, schema)
+    )

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
@@ -15,7 +15,8 @@ from .filters import parse_filters
 from .guard import Guard, PluginFailed
 from .isolation import IsolatedProcessor
 from .plan import PlanStep, QueryPlan
-from .protocols import QueryProcessor, ShopView
+from .protocols import AppliesRules, QueryProcessor, ShopView
+from .rules import hidden_by_any
 from .schema import IndexSchema
 from .types import Degraded, Query, SearchRequest
 
@@ -75,7 +76,8 @@ def understand(
     plan: QueryPlan, processors: Sequence[tuple[Guard, QueryProcessor]], shop: ShopView
 ) -> tuple[QueryPlan, list[Degraded]]:
     """Run ``processors`` in order on what was typed; one that fails, or plans what cannot be
-    searched, leaves the plan as it was."""
+    searched, leaves the plan as it was. Where it is the one that applies business rules, all that
+    any of them hides is hidden: better too little is shown than what must not be."""
     check = plan_check(shop.schema)
     typed = plan
     degraded: list[Degraded] = []
@@ -85,6 +87,10 @@ def understand(
             after = guard.call(partial(processor.process, plan, shop), check)
         except PluginFailed as error:
             degraded.append(Degraded(guard.name, str(error)))
+            if isinstance(processor, AppliesRules):
+                at = plan.at or datetime.now(UTC)
+                hidden = hidden_by_any(shop.rules, shop.schema, at)
+                plan = msgspec.structs.replace(plan, rules=(*plan.rules, *hidden))
             continue
         ms = (time.perf_counter() - started) * 1000
         step = PlanStep(guard.name, _changed(plan, after), ms)

@@ -106,6 +106,29 @@ def test_a_shoppers_filter_on_the_same_field_does_not_bring_it_back(ruled: Engin
         assert "red" not in colors
 
 
+@pytest.mark.parametrize("kind", QUERIES)
+def test_what_is_hidden_stays_so_while_rules_cannot_be_applied(
+    ruled: Engine, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: Any) -> Any:
+        raise LookupError("the rules are gone")
+
+    later = (NOW + timedelta(days=1)).isoformat()
+    set_rules(
+        ruled,
+        rule("pink", hide=[{"ids": ["mug-pink"]}], when={"query": {"exact": "something else"}}),
+        rule("next", hide=[{"filters": {"color": "red"}}], **{"from": later}),
+        rule("pin", pins={"mug-red": 1}),
+    )
+    monkeypatch.setattr("plugins.rules.ApplyRules.process", fail)
+    answer = ruled.search(SearchRequest(QUERIES[kind], limit=1000))
+    assert [d.component for d in answer.degraded] == ["rules"]
+    assert "mug-pink" not in ids(answer.hits)
+    assert any(id.endswith("-red") for id in ids(answer.hits))
+    assert answer.plan.pins == {}
+    ruled.enable("query_processors", "rules")  # its breaker has opened
+
+
 def test_hiding_stands_above_pinning(ruled: Engine) -> None:
     pin = rule("pin", pins={"mug-red": 1, "mug-pink": 2}, priority=100)
     hide = rule("hide", hide=[{"filters": {"color": "red"}}, {"ids": ["mug-pink"]}])
