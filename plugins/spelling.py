@@ -23,9 +23,8 @@ from .spelling_model import SpellingModel
 from .translators.interface import language_of
 from .word_forms import LONGEST_WORD, SPELLINGS, form_of
 
-SHORTEST = 4
-"""Letters of a word that is corrected, as Algolia and Typesense have it: too many other words
-are one letter away from a shorter one."""
+SHORTEST = 3
+"""Letters of a word that is corrected: of shorter ones too many others are one letter away."""
 SHORTEST_JOINED = 6
 """Letters of two words that may be one."""
 MAX_QUERY_WORDS = 32

@@ -32,6 +32,9 @@ SPACE = 4.0
 """Cost of a space left out: about that of a letter."""
 SHORTEST_PART = 3
 """Letters of a part of a word that lacks a space."""
+SHORT, SHORT_DOUBT = 3, 10.0
+"""Letters of a word that has many neighbours, and how sure its correction must be: "mne" beside
+"shirts" is "men"."""
 DOUBT = 19.0
 """Cost above which what was typed stands: a word that nobody knows may be a name. In natural
 logarithms, against the whole shop; tuned on the development halves of benchmarks/typos.py."""
@@ -67,7 +70,7 @@ class SpellingModel:
         ways = [(self._cost(typed, word, before, after), word) for word in self._near(typed)]
         ways += self._apart(typed, before, after)
         cost, best = min(ways, default=(math.inf, ""))
-        return best if cost < DOUBT else ""
+        return best if cost < (DOUBT if len(typed) > SHORT else SHORT_DOUBT) else ""
 
     def _near(self, typed: str) -> list[str]:
         most = 2 if len(typed) >= TWO_TYPOS else 1
