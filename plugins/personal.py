@@ -42,6 +42,9 @@ SESSION = 3.0
 """How many clicks of before one of this session is worth."""
 MOST = 6.0
 """Bound of the liking either way: the factor lies between ``exp(±MOST · strength)``."""
+MOST_OF_FIELD = 1.5
+"""Bound of what one field adds: values that few products have, such as a model number, must not
+speak for a product that was looked at more than all the rest."""
 LEAST_SPREAD = 0.03
 """Cosines that spread less than this over the window tell no products apart."""
 TOLD = 3
@@ -170,7 +173,8 @@ def _liked_values(
     for value, count in counts.items():
         chosen = sum(weight * _share(taste, name, value) for taste, weight in evidence)
         usual = count / n
-        ratios[value] = float(np.log((chosen + PRIOR * usual) / ((total + PRIOR) * usual)))
+        ratio = np.log((chosen + PRIOR * usual) / ((total + PRIOR) * usual))
+        ratios[value] = float(np.clip(ratio, -MOST_OF_FIELD, MOST_OF_FIELD))
     likings = np.asarray([max((ratios.get(v, 0.0) for v in own), default=0.0) for own in held])
     return np.asarray(likings - likings[rows].mean())
 

@@ -144,6 +144,17 @@ def test_the_lift_is_bounded(color: list[Any], strength: float, weight: float) -
     assert (scores >= 1 / bound).all()
 
 
+def test_a_value_of_one_product_alone_does_not_outweigh_the_rest() -> None:
+    """The one looked at has a serial number of its own; the other one's brand, color and kind are
+    what was looked at in all other products."""
+    n = 40
+    others = {field: ["liked"] + ["other"] * (n - 1) for field in ("brand", "color", "kind")}
+    shares = {field: {"liked": 0.9} for field in others} | {"serial": {"s1": 0.1}}
+    taste = Taste(affinities=shares, weight=20.0, events=20)
+    scores = make().rank(window(taste, serial=[f"s{row}" for row in range(n)], **others))
+    assert scores[0] > scores[1] > scores[2]
+
+
 def test_fields_left_out_move_nothing() -> None:
     batch = window(fond(color="Brown"), color=["Red", "Brown"])
     np.testing.assert_allclose(make(without=["color"]).rank(batch), batch.scores)
