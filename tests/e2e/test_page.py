@@ -158,6 +158,32 @@ def test_find_similar(page: Page, categories: dict[str, str]) -> None:
     assert ids(page) == found
 
 
+def test_what_goes_with_a_product(page: Page) -> None:
+    page.goto("/?q=red+leather+purse")
+    opener = cards(page).first.get_by_role("button", name="Red Leather Purse", exact=True)
+    opener.click()
+    dialog = page.get_by_role("dialog")
+    others = dialog.get_by_role("list", name="You may also like").get_by_role("button")
+    expect(others.first).to_contain_text(re.compile("Similar|Looks like it"))
+    title = str(others.first.locator(".name").text_content())
+    others.first.focus()
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("heading", level=2)).to_have_text(title)
+    expect(page.locator("#drawer-body")).to_be_focused()
+    expect(others.filter(has_text="Red Leather Purse")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(opener).to_be_focused()
+
+
+def test_it_says_when_nothing_matches_well(page: Page) -> None:
+    page.goto("/?q=quantum+mechanics+textbook")
+    cards(page)
+    expect(page.get_by_text("Nothing matches well.")).to_be_visible()
+    ask(page, "red leather purse")
+    expect(cards(page).first).to_have_attribute("data-id", "rds-25")
+    expect(page.get_by_text("Nothing matches well.")).to_have_count(0)
+
+
 def test_the_explanation(page: Page) -> None:
     page.goto("/?q=red+leather+purse")
     why = cards(page).first.get_by_role("button", name="Why Red Leather Purse is here")
