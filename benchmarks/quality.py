@@ -14,19 +14,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import ir_measures
 import msgspec
 import numpy as np
 
-from engine import Engine, Query, SearchRequest, Settings, load_settings
+from engine import Engine, Query, SearchRequest, Settings, bootstrap_interval, load_settings
 from engine.settings import ProfileSettings
 from engine.types import MAX_WINDOW
 
 MEASURE = ir_measures.nDCG @ 10
-RESAMPLES = 2000
 LANES = ("bm25", "text", "image")
 
 Qrels = Mapping[str, Mapping[str, int]]
@@ -65,14 +64,6 @@ def scores(
     return [values.get(id, 0.0) for id in queries]
 
 
-def interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
-    """95 % percentile bootstrap of the mean."""
-    rng = np.random.default_rng(seed)
-    sample = rng.choice(np.asarray(values), (RESAMPLES, len(values)))
-    low, high = np.percentile(sample.mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", type=Path, required=True)
@@ -96,7 +87,7 @@ def main() -> None:
         print(f"{'lane':10}{'nDCG@10':>9}   95 % interval")
         for name in settings.profiles:
             values = scores(shop, queries, qrels, name, gallery)
-            low, high = interval(values)
+            low, high = bootstrap_interval(np.asarray(values))
             print(f"{name:10}{np.mean(values):9.4f}   {low:.4f} to {high:.4f}")
 
 
