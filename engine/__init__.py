@@ -17,6 +17,7 @@ from .errors import (
     EncoderError,
     EntrepotError,
     ForbiddenUrl,
+    GateRefused,
     GenerationLive,
     ImageTooLarge,
     IndexMismatch,
@@ -39,7 +40,7 @@ from .errors import (
     UnknownPlugin,
     UnsupportedModality,
 )
-from .evaluation.judgments import JudgedSearch, read_qrels, read_queries
+from .evaluation.judgments import JudgedSearch, read_qrels, read_queries, write_qrels
 from .evaluation.measures import Measures
 from .evaluation.statistics import bootstrap_interval, dcg, ndcg
 from .events import (
@@ -161,6 +162,7 @@ __all__ = [
     "Filter",
     "ForKnownShoppers",
     "ForbiddenUrl",
+    "GateRefused",
     "GenerationLive",
     "GenerationSpec",
     "GenerationStatus",
@@ -278,4 +280,5 @@ __all__ = [
     "unfit",
     "word_offsets",
     "write_atomically",
+    "write_qrels",
 ]

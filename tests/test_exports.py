@@ -39,7 +39,7 @@ PUBLIC = {
         *("Explains", "Reasons", "Move"),
     ],
     "evaluation": [
-        *("JudgedSearch", "Measures", "read_qrels", "read_queries"),
+        *("JudgedSearch", "Measures", "read_qrels", "read_queries", "write_qrels"),
         *("bootstrap_interval", "dcg", "ndcg"),
     ],
     "shoppers": [
@@ -56,7 +56,14 @@ PUBLIC = {
         *("InvalidBook", "InvalidRules", "InvalidSynonyms", "EditConflict"),
         *("PluginError", "UnknownPlugin", "EncoderError", "InvalidModel", "UnsupportedModality"),
         *("NoAccelerator", "CompiledMismatch"),
-        *("StoreError", "StoreUnavailable", "StoreLocked", "GenerationLive", "IndexMismatch"),
+        *(
+            "StoreError",
+            "StoreUnavailable",
+            "StoreLocked",
+            "GateRefused",
+            "GenerationLive",
+            "IndexMismatch",
+        ),
     ],
 }
 NAMES = sorted(name for names in PUBLIC.values() for name in names)

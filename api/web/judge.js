@@ -74,7 +74,7 @@ function card({ product, grade }, scale) {
       h("p", {}, facts.filter(Boolean).join(" · ")),
       h("p", {}, attributes.slice(0, 8).join(", ")),
       h("p", {}, product.description ?? ""),
-      h("fieldset", {}, h("legend", { class: "visually-hidden" }, "Grade"), ...radios)));
+      h("fieldset", { "aria-label": "Grade" }, ...radios)));
 }
 
 function price({ price: amount, currency }) {

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import msgspec
 import numpy as np
 
 from engine import (
     Engine,
     InvalidModel,
     InvalidRequest,
+    JudgedSearch,
     Settings,
     bootstrap_interval,
     load_settings,
+    write_qrels,
 )
 
 from . import booster, clicks, features, training
@@ -25,6 +28,7 @@ from .examples import Example, before_the_ranker, logged, score, searched
 from .judgments import JudgedQuery, read_events, read_judgments
 from .models import FOLDER, Figures, Manifest, Versions
 from .ranker import NAME
+from .shop_events import impressions, opened_events
 from .training import Recipe
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -158,6 +162,38 @@ def evaluate(
         after = [score(e, model.trees.margins(e.values), condensed=condensed) for e in examples]
         _line(name, after)
         _line("change", [a - b for a, b in zip(after, before, strict=True)])
+
+
+@ltr.command("judgments")
+@click.argument("queries", type=FILE)
+@click.argument("qrels", type=FILE)
+@click.option("--events", type=FILE, help="Use these clicks instead of the shop's own events.")
+@_config
+def export(queries: Path, qrels: Path, events: Path | None, config: Path | None) -> None:
+    """Write clicks as judgments, for `entrepot eval`: QUERIES and QRELS.
+
+    A grade is a product's attraction by the click model, 3 for the best of its query. Of the
+    shop's own events, only queries that enough shoppers asked (events.anonymity) are told.
+    """
+    settings = load_settings(config, os.environ)
+    if events is not None:
+        found = read_events(events)
+    else:
+        with opened_events(settings) as store:
+            found = impressions(store.iterate(), settings.events.anonymity)
+    counted = clicks.count(found)
+    judged = clicks.judged(counted, clicks.fit(counted))
+    searches = [JudgedSearch(f"c{n}", query.text) for n, query in enumerate(judged)]
+    grades = {
+        search.id: {product: round(3 * gain, 2) for product, gain in query.gains.items()}
+        for search, query in zip(searches, judged, strict=True)
+    }
+    qrels.write_text(write_qrels(grades), encoding="utf-8")
+    queries.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in searches))
+    click.echo(
+        f"{len(searches):,} queries from {len(found):,} lists, {counted.moved:,} products of "
+        f"{len(counted.pairs):,} seen at several places"
+    )
 
 
 @ltr.command()
