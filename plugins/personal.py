@@ -189,7 +189,9 @@ def _told(
     """Up to :data:`TOLD` causes that point where the whole does, the strongest first."""
     assert batch.profile is not None
     session = batch.profile.session
-    taste, when = (session, "now") if session.weight else (batch.profile.long_term, "before")
+    taste, when = (
+        (session, "in this session") if session.weight else (batch.profile.long_term, "before")
+    )
     toward = 1 if liking > 0 else -1
     strong = [part for part in parts if part.likings[row] * toward > 0.05]
     told: dict[str, float | str] = {}

@@ -104,7 +104,7 @@ def test_the_very_next_search_is_theirs(client: httpx.Client) -> None:
     (hit,) = [hit for hit in after["hits"] if hit["id"] == last]
     assert hit["explain"]["rankers"]["personal"] > 0
     told = hit["explain"]["reasons"]["personal"]
-    assert told["color"] == f"{color}: 100% of what was looked at now"
+    assert told["color"] == f"{color}: 100% of what was looked at in this session"
     assert ids(search(client, user_id="somebody-else", limit=50)) == ids(before)
 
 

@@ -170,12 +170,12 @@ def test_reasons_say_what_was_looked_at() -> None:
     )
     liked, disliked, _ = ranker.explain(batch, np.arange(3))
     assert liked == {
-        "content": "like what was looked at now",
-        "color": "Brown: 100% of what was looked at now",
+        "content": "like what was looked at in this session",
+        "color": "Brown: 100% of what was looked at in this session",
     }
     assert disliked == {
-        "content": "unlike what was looked at now",
-        "color": "Red: 0% of what was looked at now",
+        "content": "unlike what was looked at in this session",
+        "color": "Red: 0% of what was looked at in this session",
     }
 
 
