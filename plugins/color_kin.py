@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from .word_forms import form_of
+from .word_forms import form_of, forms
 
 FAMILIES: Final[dict[str, str]] = {
     "red": "crimson scarlet maroon burgundy wine cherry ruby rust brick vermilion cardinal",
@@ -33,6 +33,18 @@ FAMILIES: Final[dict[str, str]] = {
 SAME_WORD, FAMILY, SISTERS = 0.8, 0.6, 0.3
 """"Navy Blue" to blue; maroon to red and red to maroon; teal to navy, for each family that two
 shades share, of which two count."""
+
+LIGHTER: Final = frozenset({"light", "pale", "pastel", "baby", "soft"})
+DARKER: Final = frozenset({"dark", "deep"})
+"""Words that say which shades of a colour are meant."""
+_DARK: Final = forms(
+    "navy maroon burgundy wine charcoal chocolate coffee ebony forest olive plum indigo "
+    "mahogany mocha rust brick bronze"
+)
+_LIGHT: Final = forms(
+    "cream peach lavender lilac mint sky ivory beige nude tan aqua lemon champagne sand skin "
+    "khaki salmon blush apricot"
+)
 
 _FAMILIES_OF: Final[dict[str, frozenset[str]]] = {
     form_of(shade): frozenset(
@@ -72,6 +84,20 @@ def _kinship(asked: str, held: str) -> float:
     if held in of_asked or asked in of_held:
         return FAMILY
     return SISTERS * min(2, len(of_asked & of_held))
+
+
+def fits_shade(modifier: str, held: Iterable[str]) -> bool:
+    """Whether colours can be meant by "light" or "dark" of something; any other word fits all."""
+    names = frozenset(held)
+    if modifier in LIGHTER:
+        return not names & _DARK
+    return not (modifier in DARKER and names & _LIGHT)
+
+
+def is_shade(modifier: str, held: Iterable[str]) -> bool:
+    """Whether one of the colours is what "light" or "dark" asks for by its name."""
+    names = frozenset(held)
+    return bool(names & (_LIGHT if modifier in LIGHTER else _DARK if modifier in DARKER else set()))
 
 
 def kin_words(asked: Iterable[str]) -> dict[str, float]:

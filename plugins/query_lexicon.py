@@ -70,6 +70,10 @@ WITH_CURRENCY: Final[dict[Bound, str]] = {
     "lower": "min | minimum | from",
 }
 """English words that bound a price only where a currency says so ("air max 90", "from 1990")."""
+CLOSING: Final = frozenset({"max", "maximum", "budget"})
+"""Those of them that bound a bare price at the end of a query ("jacket max 100")."""
+BEFORE_MAX: Final = _words("nike vapor zoom mad pepsi ultra iphone galaxy")
+"""Words after which "max" is part of a name."""
 AFTER: Final[dict[Bound, str]] = {
     "upper": "or less | or under | or below | or cheaper | and under | max | maximum | maximal",
     "lower": "or more | and up | and over | and above | + | plus",
@@ -190,7 +194,8 @@ NEGATIONS: Final[dict[str, dict[str, str]]] = {
     "en": {
         "without": "without | w/o | with no | with out",
         "not": "not | but not | and not | non | except | except for | excluding | exclude | "
-        "other than | anything but | but no",
+        "other than | anything but | but no | isn't | is not | that isn't | that is not | aren't | "
+        "which is not | don't want | dont want | do not want | avoid | avoiding | minus",
         "no": "no",
     },
     "de": {"without": "ohne", "not": "nicht | außer | aber nicht", "no": "kein | keine | keinen"},

@@ -14,7 +14,7 @@ import msgspec
 
 from engine import Span
 
-from .color_kin import colors_in
+from .color_kin import DARKER, LIGHTER, colors_in, fits_shade, is_shade
 from .gazetteer import FUNCTION_WORDS, Match
 from .query_facts import Facts, chosen, model_span
 from .query_grammar import Negation, Reading
@@ -119,10 +119,20 @@ def _value(match: Match, facts: Facts) -> Span | None:
 
 
 def _near(span: Span, facts: Facts) -> dict[str, float]:
-    """Colours of the shop that are akin to the one named."""
+    """Colours of the shop that are akin to the one named; of "dark blue", navy wholly and no sky
+    blue."""
     named = colors_in(forms(span.value)) or colors_in(forms(" ".join(span.values)))
-    kin = facts.gazetteer.kin(span.field, named)
-    return {value: near for value, near in kin.items() if value not in span.values}
+    near = facts.gazetteer.kin(span.field, named)
+    before = words_of(facts.text[: span.start])
+    shade = before[-1].form if before else ""
+    if shade in LIGHTER | DARKER:
+        held = {value: colors_in(forms(value)) for value in near}
+        near = {
+            value: 1.0 if is_shade(shade, held[value]) else kin
+            for value, kin in near.items()
+            if fits_shade(shade, held[value])
+        }
+    return {value: kin for value, kin in near.items() if value not in span.values}
 
 
 def _part_of_a_name(match: Match, span: Span, labels: Sequence[str]) -> bool:

@@ -88,9 +88,18 @@ class PriceRules:
             if known := table.at(self._tokens, i):
                 bound, after = known
                 rule = self._range if bound == "range" else self._single
-                if found := rule(i, after, bound, bare):
+                if found := rule(i, after, bound, bare or self._closes(i, after)):
                     return found
         return None
+
+    def _closes(self, i: int, after: int) -> bool:
+        """Whether a bound that is also part of names ends the query: ``jacket max 100``, but no
+        ``air max 90`` nor ``max 90 shoes``."""
+        tokens = self._tokens
+        if not (i and tokens.among(i, lexicon.CLOSING) and after + 1 == len(tokens)):
+            return False
+        before = tokens[i - 1]
+        return before.text not in lexicon.NUMBERED and before.text not in lexicon.BEFORE_MAX
 
     def money(self, i: int) -> tuple[Price, int] | None:
         """``$60``, ``20-40 €``, ``60 euros or less``, ``60 or less``."""

@@ -147,6 +147,10 @@ def test_a_brand_that_only_this_shop_has() -> None:
         ("non-leather shoes", {"material": {"not": ["Leather"]}}, "shoes"),
         ("no leather shoes", {"material": {"not": ["Leather"]}}, "shoes"),
         ("shoes except nike", {"brand": {"not": ["Nike"]}}, "shoes"),
+        ("shoes that aren't red", {"color": {"not": ["Red"]}}, "shoes that"),
+        ("shoes that is not red", {"color": {"not": ["Red"]}}, "shoes"),
+        ("shoes i don't want red", {"color": {"not": ["Red"]}}, "shoes i"),
+        ("shoes avoid leather", {"material": {"not": ["Leather"]}}, "shoes"),
         (
             "shoes not black or leather",
             {"color": {"not": ["Black", "Matte Black"]}, "material": {"not": ["Leather"]}},
@@ -267,6 +271,14 @@ def test_colours_akin_to_the_one_named() -> None:
     assert span.near == {"Maroon": 0.6, "Wine Red": 0.8}
     (span,) = read("crimson", shop_view(color={"Red": 5, "Maroon": 2, "Blue": 4})).spans
     assert (span.values, span.near) == (("Red",), {"Maroon": 0.3})
+
+
+def test_light_and_dark_say_which_shades() -> None:
+    shop = shop_view(color={"Blue": 5, "Navy Blue": 2, "Sky Blue": 1, "Teal": 4})
+    nears = {q: read(q, shop).spans[0].near for q in ("blue", "dark blue", "pale blue")}
+    assert nears["blue"] == {"Navy Blue": 0.8, "Sky Blue": 0.8, "Teal": 0.6}
+    assert nears["dark blue"] == {"Navy Blue": 1.0, "Teal": 0.6}
+    assert nears["pale blue"] == {"Sky Blue": 1.0, "Teal": 0.6}
 
 
 @pytest.mark.parametrize(
