@@ -30,4 +30,4 @@ def values_of(value: Any) -> Sequence[Any]:
     """What a column holds for one product, as a sequence."""
     if value is None:
         return ()
-    return value if isinstance(value, list) else (value,)
+    return value if isinstance(value, list | tuple) else (value,)

@@ -26,6 +26,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import compress
+from math import log
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -166,16 +168,22 @@ def _liked_values(
 ) -> Column:
     """``log(p / q)`` of each product's value, the best of several, less the mean over ``rows``;
     0 without a value."""
-    held = [values_of(value) for value in column]
-    counts = Counter(v for own, fits in zip(held, rows, strict=True) if fits for v in own)
+    keys = [tuple(value) if isinstance(value, list) else value for value in column]
+    counts: Counter[Any] = Counter()
+    for key, count in Counter(compress(keys, rows)).items():
+        counts.update(dict.fromkeys(values_of(key), count))
     total, n = sum(weight for _, weight in evidence), int(rows.sum())
     ratios = {}
     for value, count in counts.items():
         chosen = sum(weight * _share(taste, name, value) for taste, weight in evidence)
         usual = count / n
-        ratio = np.log((chosen + PRIOR * usual) / ((total + PRIOR) * usual))
-        ratios[value] = float(np.clip(ratio, -MOST_OF_FIELD, MOST_OF_FIELD))
-    likings = np.asarray([max((ratios.get(v, 0.0) for v in own), default=0.0) for own in held])
+        ratio = log((chosen + PRIOR * usual) / ((total + PRIOR) * usual))
+        ratios[value] = min(max(ratio, -MOST_OF_FIELD), MOST_OF_FIELD)
+    best = {
+        key: max((ratios.get(value, 0.0) for value in values_of(key)), default=0.0)
+        for key in set(keys)
+    }
+    likings = np.asarray([best[key] for key in keys])
     return np.asarray(likings - likings[rows].mean())
 
 
