@@ -96,11 +96,11 @@ def differences(spans: Sequence[Span], gazetteer: Gazetteer) -> tuple[list[Span]
     if any(span.effect == "boost" and span.label == TYPE for span in spans):
         return list(spans), {}
     wanted: dict[str, set[str]] = {}
+    filters = departments(spans, gazetteer)
     for span in spans:
-        if span.effect == "boost" and span.confidence >= SURE:
+        if span.effect == "boost" and span.confidence >= SURE and span.label != DEPARTMENT:
             akin = {value for value, near in span.near.items() if near >= AKIN}
             wanted.setdefault(span.field, set()).update(span.values, akin)
-    filters: dict[str, Any] = {}
     for field, values in wanted.items():
         others = [value for value in gazetteer.vocabulary[field] if value not in values]
         if 0 < len(others) <= MAX_VALUES:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from engine import Span
 
+from .field_labels import COLORS, MATERIALS
 from .gazetteer import ALIAS, FUNCTION_WORDS, Link, Match
 from .query_facts import Facts, chosen
 from .query_grammar import Negation
@@ -61,8 +62,9 @@ def _item(at: int, negation: Negation, facts: Facts) -> _Item | None:
     if match is None:
         return _unknown(at, negation, facts)
     link = chosen(match, facts)
-    describes = "core_product_type" not in facts.gazetteer.labels[link.field]
-    if match.score < ALIAS or (negation.describes and not describes):
+    # "No shirts hanger" is a hanger, "shoes no heels" wants no heels.
+    is_kind = "core_product_type" in facts.gazetteer.labels[link.field]
+    if match.score < ALIAS or (negation.describes and is_kind and facts.text[match.end :].strip()):
         return None
     return _Item(link.field, _all_kinds_of(link, facts), match.end)
 
@@ -71,13 +73,17 @@ def _unknown(at: int, negation: Negation, facts: Facts) -> _Item | None:
     """What no field has a value for but titles have words for ("not printed"). Not where the
     negation itself stands in titles: then it is part of a name ("No Nonsense")."""
     known = facts.lexicon.words.keys()
+    looks = COLORS | MATERIALS  # a shop that has none of it still knows what is meant
     stop = min([m.start for m in facts.matches if m.start >= at] + [negation.end])
     words = [w for w in words_of(facts.text[:stop]) if w.start >= at]
     said = [facts.text[w.start : w.end].lower() for w in words]
     taken = 0
-    while taken < len(words) and {said[taken], words[taken].form, stem(said[taken])} & known:
+    for word, typed in zip(words, said, strict=True):
+        heard = {typed, word.form, stem(typed)}
+        if typed in AND_OR or not (heard & known or word.form in looks):
+            break
         taken += 1
-    while taken and words[taken - 1].form in FUNCTION_WORDS | AND_OR:
+    while taken and words[taken - 1].form in FUNCTION_WORDS:
         taken -= 1
     if not taken or said[0] in TITLES:
         return None

@@ -150,6 +150,7 @@ def test_a_brand_that_only_this_shop_has() -> None:
         ("shoes that aren't red", {"color": {"not": ["Red"]}}, "shoes that"),
         ("shoes that is not red", {"color": {"not": ["Red"]}}, "shoes"),
         ("shoes i don't want red", {"color": {"not": ["Red"]}}, "shoes i"),
+        ("shoes no shirts", {"category": {"not": ["Shirts"]}}, "shoes"),
         ("shoes avoid leather", {"material": {"not": ["Leather"]}}, "shoes"),
         (
             "shoes not black or leather",
@@ -321,6 +322,7 @@ TITLES = Lexicon({"print": 9, "over": 2, "ear": 2, "nonsense": 1}, {"no nonsense
         ("not over ear shirt", "over ear", []),
         ("shirt without print or black", "print", ["Black", "Matte Black"]),
         ("shirt not black or printed", "printed", ["Black", "Matte Black"]),
+        ("shirt not plastic", "plastic", []),  # no title has the word, and it is a material
     ],
 )
 def test_what_only_titles_know_is_avoided(query: str, phrase: str, excluded: list[str]) -> None:
@@ -329,6 +331,11 @@ def test_what_only_titles_know_is_avoided(query: str, phrase: str, excluded: lis
     assert (span.label, span.field, span.values) == ("negation", "", (phrase,))
     filters = {"color": {"not": excluded}} if excluded else {}
     assert (plan.text, plan.filters) == ("shirt", filters)
+
+
+def test_each_of_several_is_avoided_by_itself() -> None:
+    plan = read("shirt not printed or nonsense", msgspec.structs.replace(SHOP, lexicon=TITLES))
+    assert [s.values for s in plan.spans if s.effect == "avoid"] == [("printed", "nonsense")]
 
 
 @pytest.mark.parametrize("query", ["shirt not timer", "no nonsense shirt", "not your print"])
@@ -357,6 +364,12 @@ def test_words_beside_a_photo_say_how_it_should_differ(
     plan = read(query, shop_view(color=colors, brand={"Nike": 9}), pictured=True)
     assert (plan.filters, plan.text) == (filters, text)
     assert read(query).filters != filters or not filters or "not " in query or "women" in query
+
+
+def test_a_department_beside_a_photo_leaves_what_is_for_all() -> None:
+    everyone = dict.fromkeys(("Men", "Women", "Unisex"), 3)
+    plan = read("but for women", shop_view(gender=everyone), pictured=True)
+    assert plan.filters == {"gender": {"not": ["Men"]}}
 
 
 def test_cheaper_beside_what_to_be_like() -> None:
