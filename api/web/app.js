@@ -7,7 +7,7 @@
 import { numberFields, PAGE_SIZE, Problem, product, search, WINDOW } from "./api.js";
 import { textOf } from "./cards.js";
 import { askCrop, initCrop } from "./crop.js";
-import { $, h } from "./dom.js";
+import { $, h, replaceItems } from "./dom.js";
 import { closeDialogs, initDialogs, openDrawer } from "./drawer.js";
 import { explanationView } from "./explain.js";
 import { facetGroups, filterChips } from "./facets.js";
@@ -105,6 +105,7 @@ function show(found) {
   answer = found;
   remember();
   learnLabels(found);
+  drawChips(); // by the names that values have in this language
   for (const hit of found.hits) known.set(hit.id, hit.product);
   results.drawResults(found, state, actions, ways);
   drawWording(found, state, ways);
@@ -151,9 +152,11 @@ function drawState() {
     onremovelike: (id) => go({ like: state.like.filter((other) => other !== id) }),
   });
   results.drawSort(numbers, state);
-  $("chips").replaceChildren(...filterChips(state, (filters) => go({ filters })));
+  drawChips();
   void learnLiked();
 }
+
+const drawChips = () => replaceItems($("chips"), filterChips(state, (filters) => go({ filters })));
 
 function drawFacets(facets) {
   const focused = document.activeElement?.id;

@@ -55,6 +55,21 @@ export function icon(name) {
  */
 export const $ = (id) => document.getElementById(id);
 
+/**
+ * Replace the items of a list of buttons. The focus stays near the place it had, or Tab would
+ * start again at the page's top.
+ *
+ * @param {HTMLElement} list
+ * @param {HTMLElement[]} items each with its button as the first child
+ */
+export function replaceItems(list, items) {
+  const focused = [...list.children].findIndex((item) => item.contains(document.activeElement));
+  list.replaceChildren(...items);
+  if (focused < 0) return;
+  const next = items[Math.min(focused, items.length - 1)]?.firstChild ?? $("results");
+  next.focus({ preventScroll: true });
+}
+
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", "#x27": "'" };
 
 /**

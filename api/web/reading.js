@@ -8,7 +8,7 @@
  * @typedef {{ key: string, effect: string, text: string, title: string
  *   }} Reading
  */
-import { $, h, icon } from "./dom.js";
+import { $, h, icon, replaceItems } from "./dom.js";
 import { anyOf, capital, fieldName, valueName } from "./format.js";
 import { t } from "./strings.js";
 
@@ -67,11 +67,8 @@ export function drawReadings(plan, state, { onignore, onrestore }) {
   const found = readings(plan, state);
   const items = found.map((each) => chip(each, () => onignore([each.key])));
   if (state.ignore.length) items.push(restorer(onrestore));
-  const list = $("readings");
-  const focused = [...list.children].findIndex((item) => item.contains(document.activeElement));
-  list.replaceChildren(...items);
   $("reading").hidden = !items.length;
-  if (focused >= 0) focusNear(items, focused);
+  replaceItems($("readings"), items);
   tell(found);
 }
 
@@ -84,12 +81,6 @@ function chip({ effect, text, title }, onclick) {
 
 function restorer(onclick) {
   return h("li", {}, h("button", { type: "button", class: "link", onclick }, t("restoreReadings")));
-}
-
-/** The focus stays where a chip was taken away, or Tab would start again at the page's top. */
-function focusNear(items, place) {
-  const next = items[Math.min(place, items.length - 1)]?.firstChild ?? $("results");
-  next.focus({ preventScroll: true });
 }
 
 function tell(found) {

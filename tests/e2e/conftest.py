@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -22,6 +22,7 @@ FLAGS = (
     "--disable-sync",
 )
 PHONE = {"width": 360, "height": 740}
+NARROWEST = {"width": 320, "height": 700}
 DESKTOP = {"width": 1280, "height": 900}
 WAIT_MS = 60_000
 """How long a test waits for what must happen: the page's speed is not what it tests."""
@@ -65,7 +66,7 @@ def complaints() -> Iterator[list[str]]:
 def page(browser: Browser, shop: str, complaints: list[str]) -> Iterator[Page]:
     """A fresh profile on a desktop-sized screen, before the page is opened."""
     with browser.new_context(base_url=shop, viewport=DESKTOP) as context:
-        yield open_page(context, complaints)
+        yield _watched(context, complaints)
 
 
 @pytest.fixture
@@ -74,11 +75,24 @@ def phone(browser: Browser, shop: str, complaints: list[str]) -> Iterator[Page]:
     with browser.new_context(
         base_url=shop, viewport=PHONE, has_touch=True, is_mobile=True
     ) as context:
-        yield open_page(context, complaints)
+        yield _watched(context, complaints)
 
 
-def open_page(context: BrowserContext, complaints: list[str]) -> Page:
-    """A page whose errors are complaints; closed with its context."""
+@pytest.fixture
+def speaking(browser: Browser, shop: str, complaints: list[str]) -> Iterator[Callable[[str], Page]]:
+    """Opens the page, as narrow as it may be, in a browser whose reader prefers a language."""
+    opened: list[BrowserContext] = []
+
+    def speak(locale: str) -> Page:
+        opened.append(browser.new_context(base_url=shop, locale=locale, viewport=NARROWEST))
+        return _watched(opened[-1], complaints)
+
+    yield speak
+    for context in opened:
+        context.close()
+
+
+def _watched(context: BrowserContext, complaints: list[str]) -> Page:
     context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     page.on("pageerror", lambda error: complaints.append(str(error)))

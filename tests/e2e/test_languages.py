@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import open_page
+from tests.e2e.conftest import NARROWEST
 
 LANGUAGES = ("ar", "de", "en", "es", "fr", "zh")
-SIZES = {"width": 320, "height": 700}
 TABLES = """async languages => {
     const tables = {};
     for (const each of languages) {
@@ -21,21 +20,6 @@ TABLES = """async languages => {
     }
     return tables;
 }"""
-
-
-@pytest.fixture
-def speaking(browser: Browser, shop: str, complaints: list[str]) -> Iterator[Callable[[str], Page]]:
-    """Opens a page of a browser whose reader prefers a language."""
-    opened = []
-
-    def speak(locale: str) -> Page:
-        context = browser.new_context(base_url=shop, locale=locale, viewport=SIZES)
-        opened.append(context)
-        return open_page(context, complaints)
-
-    yield speak
-    for context in opened:
-        context.close()
 
 
 def test_every_language_says_everything(page: Page) -> None:
@@ -93,7 +77,7 @@ def test_the_browsers_language(
     expect(page.get_by_role("button", name=button, exact=True)).to_be_visible()
     expect(page.locator("#count")).to_contain_text(count)
     expect(page.locator(".card .price")).to_have_text(price)
-    assert page.evaluate("document.documentElement.scrollWidth") == SIZES["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") == NARROWEST["width"]
     boxes = [box.bounding_box() for box in page.locator("#home, #settings-open").all()]
     assert (boxes[0]["x"] < boxes[1]["x"]) == (direction == "ltr")
 

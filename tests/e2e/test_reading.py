@@ -9,7 +9,7 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,19 @@ image = { plugin = "hash" }
 query_processors = ["normalize", "fixed-reader"]
 rankers = ["cheaper"]
 arrangers = ["last-first"]
+[localization]
+labels = ["labels.toml"]
+"""
+LABELS = """
+[de.fields]
+color = "Farbton"
+[de.values.color]
+Navy = "Marineblau"
+[de.values.category]
+Shoes = "Schuhe"
 """
 PLUGIN = Path(__file__).parent / "fixed_reader.py"
+GERMAN = {"de": {"title": "Marineblaue Schuhe", "machine": ["title"]}}
 ALL = "nike shoes under 60 not black"
 
 
@@ -40,6 +51,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a small shop of shoes whose words are read by a third party's plugin."""
     folder = tmp_path_factory.mktemp("reading")
     (folder / "entrepot.toml").write_text(SETTINGS)
+    (folder / "labels.toml").write_text(LABELS)
     (folder / "products.jsonl").write_text("\n".join(json.dumps(row) for row in rows()))
     site = folder / "site"
     info = site / "fixed_reader-1.dist-info"
@@ -63,6 +75,7 @@ def rows() -> list[dict[str, Any]]:
             "category": "Shoes",
             "price": 30 + 40 * b + 5 * (2 * c + n),
             "color": color,
+            **({"translations": GERMAN} if color == "Navy" else {}),
         }
         for b, brand in enumerate(("Nike", "Acme"))
         for c, color in enumerate(("Black", "Navy", "Red"))
@@ -211,6 +224,29 @@ def test_what_was_searched_instead(page: Page) -> None:
     expect(said).to_have_text("Understood from German: blaue Schuhe → navy shoes")
     expect(said.locator("bdi")).to_have_attribute("lang", "de")
     expect(said.locator("strong")).not_to_have_attribute("lang", re.compile("."))
+
+
+def test_products_in_the_readers_language(speaking: Callable[[str], Page]) -> None:
+    page = speaking("de-AT")
+    page.goto("/?f.color=Navy")
+    card = page.locator("#grid .card").first
+    expect(card.get_by_role("heading")).to_have_text("Marineblaue Schuhe")
+    expect(card.get_by_role("img", name="Maschinell übersetzt")).to_be_visible()
+    expect(card.locator(".open bdi")).not_to_have_attribute("lang", re.compile("."))
+    expect(
+        page.get_by_role("button", name="Filter entfernen – Farbton: Marineblau")
+    ).to_be_visible()
+    card.get_by_role("button", name="Marineblaue Schuhe", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("term").filter(has_text="Farbton")).to_be_visible()
+    expect(dialog.get_by_role("definition")).to_have_text(
+        [re.compile("Nike|Acme"), "Schuhe", "Marineblau"]
+    )
+    expect(dialog.get_by_text("Maschinell übersetzt")).to_be_visible()
+    page.goto("/?f.color=Red")
+    title = page.locator("#grid .card .open bdi").first
+    expect(title).to_have_attribute("lang", "en")
+    expect(page.get_by_role("img", name="Maschinell übersetzt")).to_have_count(0)
 
 
 def test_the_narrowest_screen_either_way_round(phone: Page) -> None:
