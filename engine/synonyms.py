@@ -114,9 +114,9 @@ def key_of(phrase: str) -> str:
     return " ".join(term.word for term in terms(phrase))
 
 
-def make_id(phrases: Iterable[str]) -> str:
+def make_id(phrases: Iterable[str], locale: str = "") -> str:
     """An id for an entry that has none: its first words, and a hash of all."""
-    keys = [key_of(phrase) for phrase in phrases]
+    keys = [*(key_of(phrase) for phrase in phrases), locale]
     first = "".join(c if c.isascii() and c.isalnum() else "-" for c in keys[0])[:40].strip("-")
     digest = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:8]
     return f"{first or 'synonym'}-{digest}"
@@ -127,8 +127,12 @@ def read_lines(text: str, locale: str = "") -> list[Synonym]:
     same, or ``tablet => ipad, galaxy tab``; empty lines and ``# comments`` do not count.
 
     Raises:
-        InvalidRequest: a line that is neither, by its number.
+        InvalidRequest: a line that is neither, by its number; a locale that is no language tag.
     """
+    try:
+        locale = parse_locale(locale) if locale else ""
+    except ValueError as error:
+        raise InvalidRequest(f"locale: {error}", field="locale") from None
     found: dict[str, Synonym] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         bare = line.partition("#")[0].strip()
@@ -139,9 +143,9 @@ def read_lines(text: str, locale: str = "") -> list[Synonym]:
         try:
             if arrow:
                 typed = tuple(t for t in typed if key_of(t) not in set(map(key_of, meant)))
-                made = Synonym(make_id((*typed, "=>", *meant)), (), typed, meant, locale)
+                made = Synonym(make_id((*typed, "=>", *meant), locale), (), typed, meant, locale)
             else:
-                made = Synonym(make_id(typed), typed, locale=locale)
+                made = Synonym(make_id(typed, locale), typed, locale=locale)
         except (ValueError, IndexError) as error:
             why = str(error) if isinstance(error, ValueError) else "nothing before =>"
             raise InvalidRequest(f"line {number}: {bare[:80]!r}: {why}", field="text") from None
@@ -150,5 +154,9 @@ def read_lines(text: str, locale: str = "") -> list[Synonym]:
 
 
 def _phrases(text: str) -> tuple[str, ...]:
-    spelled = (" ".join(part.split()) for part in text.split(","))
-    return tuple({key_of(part): part for part in spelled if part}.values())
+    """Each once, by :func:`key_of`."""
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        if spelled := " ".join(part.split()):
+            found.setdefault(key_of(spelled), spelled)
+    return tuple(found.values())
