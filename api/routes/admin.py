@@ -47,7 +47,7 @@ async def disable(
     kind: FromPath[str], name: FromPath[str], shop: NamedDependency[Shop]
 ) -> ComponentInfo:
     """Leave a component out of all searches that begin from now on, until it is enabled or the
-    server ends. ``kind`` is query_processors, rankers or arrangers."""
+    server ends. ``kind`` is query_processors, rankers, arrangers or recommenders."""
     return component_info(await shop.workers.read(shop.engine.disable, kind, name))
 
 

@@ -53,7 +53,7 @@ def test_how_a_component_is_doing(own_shop: httpx.Client) -> None:
 
 def test_components_stand_in_the_order_of_the_stages(shop: httpx.Client) -> None:
     kinds = [info["kind"] for info in shop.get("/v1/plugins").json()["running"]]
-    stages = ["query_processors", "rankers", "arrangers"]
+    stages = ["query_processors", "rankers", "arrangers", "recommenders"]
     assert kinds == sorted(kinds, key=stages.index)
     assert {"query_processors", "rankers"} <= set(kinds)
 
