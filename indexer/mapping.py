@@ -11,7 +11,6 @@ from typing import Any
 
 from engine.locales import parse_locale
 from engine.localize import TEXTS
-from engine.prices import price_key
 from engine.protocols import RawRecord
 from engine.schema import CORE_FIELDS
 from engine.settings import CatalogueSettings
@@ -19,9 +18,10 @@ from engine.types import AttributeValue, Product, Translation
 
 from .attributes import attribute_values, flatten
 from .columns import Columns, normalized, split_photos
-from .localized import Market, read_prices, read_stock
-from .report import Issue, Severity
-from .values import parse_flag, parse_price, parse_stock, parse_time, strip_html
+from .localized import Market
+from .report import Issue
+from .sold import Sold
+from .values import parse_flag, parse_time, strip_html
 
 MAX_ID, MAX_TITLE, MAX_DESCRIPTION = 256, 1000, 200_000
 """Characters. A longer id is an error; longer texts are cut, with a warning."""
@@ -65,7 +65,7 @@ class Mapper:
         return self._columns[names]
 
 
-class _Row:
+class _Row(Sold):
     """One row on its way to a product."""
 
     def __init__(self, record: RawRecord, mapper: Mapper) -> None:
@@ -88,13 +88,6 @@ class _Row:
         self.columns = mapper.columns(tuple(self.data))
         self.id = ""
 
-    def issue(self, field: str, reason: str, severity: Severity = "warning") -> None:
-        self.issues.append(Issue(self.line, self.id, field, reason, severity))
-
-    def value(self, field: str) -> Any:
-        column = self.columns.fields.get(field)
-        return self.data.get(column) if column else None
-
     def product(self) -> Product | None:
         self.id = self._id()
         if parse_flag(self.value("published")) is False:
@@ -109,8 +102,8 @@ class _Row:
             self.issue("title", "missing or empty", "error")
         if not self.id or not title:
             return None
-        price, currency, prices = self._prices()
-        in_stock, stock = self._in_stock()
+        price, currency, prices = self.prices()
+        in_stock, stock = self.stock_by_market()
         return Product(
             id=self.id,
             title=title,
@@ -123,7 +116,7 @@ class _Row:
             images=self._images(),
             locale=locale,
             translations=self._translations(titles, descriptions),
-            group_id=self._text("group_id")[:MAX_ID],
+            group_id=self.text("group_id")[:MAX_ID],
             in_stock=in_stock,
             stock=stock,
             updated_at=self._updated_at(),
@@ -150,7 +143,7 @@ class _Row:
         return text
 
     def _locale(self) -> str:
-        text = self._text("locale")
+        text = self.text("locale")
         return (self._tag("locale", text) if text else "") or self.settings.locale
 
     def _tag(self, field: str, key: object) -> str:
@@ -229,75 +222,6 @@ class _Row:
             value = value.get("name") or value.get(locale)  # schema.org: {"name": …}
         return str(value).strip()[:MAX_NAME] if isinstance(value, str | int | float) else ""
 
-    def _prices(self) -> tuple[float | None, str, dict[str, float]]:
-        """Price, its currency, and the prices in others. The sale price where there is one that
-        is not limited in time; without one price, that in the shop's currency, or the first."""
-        prices = self._by_currency()
-        for field in ("sale_price", "price"):
-            value = self.value(field)
-            if isinstance(value, Mapping) or self._passed_over(field, value):
-                continue
-            try:
-                amount, named = parse_price(value)
-            except ValueError as error:
-                self.issue(field, str(error))
-                continue
-            currency = self._currency() or named or self.settings.currency
-            prices.pop(currency, None)
-            return amount, currency, prices
-        usual = self._currency() or self.settings.currency
-        first = next((key for key in prices if "/" not in key), "")
-        currency = usual if usual in prices else first
-        if not currency:
-            return None, self._currency(), prices
-        return prices.pop(currency), currency, prices
-
-    def _by_currency(self) -> dict[str, float]:
-        """Prices by key, of maps and of columns; sale prices win."""
-        found: dict[str, float] = {}
-        for field in ("prices", "price", "sale_price"):
-            value = self.value(field)
-            if isinstance(value, Mapping | list | tuple) and not self._passed_over(field, value):
-                read, problems = read_prices(value)
-                found |= read
-                for problem in problems:
-                    self.issue(field, problem)
-            for column, place in self.columns.places.items():
-                if place.field == field and not self._passed_over(field, self.data[column]):
-                    try:
-                        amount, _ = parse_price(self.data[column])
-                    except ValueError as error:
-                        self.issue(column, str(error))
-                    else:
-                        found[price_key(place.currency, place.market)] = amount
-        return found
-
-    def _passed_over(self, field: str, value: Any) -> bool:
-        return value is None or (field == "sale_price" and self._limited_sale())
-
-    def _limited_sale(self) -> bool:
-        return any("sale_price_effective" in name for name in self.data)
-
-    def _currency(self) -> str:
-        return self._text("currency").upper()[:8]
-
-    def _in_stock(self) -> tuple[bool, dict[str, bool]]:
-        """Whether it can be had, and in which markets that is otherwise."""
-        value = self.value("in_stock")
-        places = self.columns.places.items()
-        said = {p.market: self.data[column] for column, p in places if p.field == "stock"}
-        said |= value if isinstance(value, Mapping) else {}
-        stock, problems = read_stock({**said, **self.stock})
-        for problem in problems:
-            self.issue("in_stock", f"{problem}; left out")
-        if value is None or isinstance(value, Mapping):
-            return any(stock.values()) or not stock, stock
-        try:
-            return parse_stock(value), stock
-        except ValueError as error:
-            self.issue("in_stock", f"{error}; taken as in stock")
-            return True, stock
-
     def _updated_at(self) -> str:
         value = self.value("updated_at")
         if value is None:
@@ -322,7 +246,3 @@ class _Row:
         for name, reason in notes:
             self.issue(name, reason)
         return found
-
-    def _text(self, field: str) -> str:
-        value = self.value(field)
-        return str(value).strip() if isinstance(value, str | int | float) else ""
