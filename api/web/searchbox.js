@@ -32,13 +32,11 @@ export function initSearchbox({ onwords, onproduct, onvalue }) {
     ask();
   });
   initSuggestions(({ text, kind, id, value }) => {
+    if (id) return onproduct(id, text); // above the results of what was typed
     clearTimeout(pause);
-    if (id) onproduct(id, text);
-    else if (value) onvalue(kind, value);
-    else {
-      box.value = text;
-      ask();
-    }
+    if (value) return onvalue(kind, value);
+    box.value = text;
+    return ask();
   });
   document.addEventListener("keydown", onSlash);
 }

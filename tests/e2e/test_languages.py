@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -49,6 +50,13 @@ def words(text: str) -> str:
 
 def holes(text: str) -> list[str]:
     return sorted(re.findall(r"\{\w+\}", text))
+
+
+def test_styles_know_no_left_or_right(root: Path) -> None:
+    """So that a language from right to left mirrors them."""
+    physical = re.compile(r"(?:^|[\s-])(?:left|right)(?:-[\w-]+)?\s*:|float\s*:\s*(?:left|right)")
+    for sheet in sorted((root / "api/web").glob("*.css")):
+        assert physical.findall(sheet.read_text(encoding="utf-8")) == [], sheet.name
 
 
 @pytest.mark.parametrize(
