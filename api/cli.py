@@ -17,11 +17,11 @@ from engine.types import Product
 
 COMMANDS = {
     "demo": "Index the shipped demo shop and serve it.",
-    "eval": "Measure search quality by judgments, and compare settings.",
-    "experiment": "Report on profiles tried on shoppers.",
+    "eval": "Measure the answers to judged queries, and compare two settings or builds.",
+    "experiment": "Report on experiments: profiles tried on shoppers.",
     "generations": "List, promote, roll back and drop builds of the index.",
     "index": "Index a catalogue and make it live.",
-    "judgments": "Export the ratings that people gave.",
+    "judgments": "Export the ratings that people gave on the page /judge.html.",
     "plugins": "List the installed plugins, check and time them, or write one.",
     "rules": "List, check and try the business rules.",
     "synonyms": "List, add, import, mine and decide on synonyms.",

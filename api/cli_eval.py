@@ -112,7 +112,7 @@ def command(
     depth: int,
     **sides: Any,
 ) -> None:
-    """Measure the answers to judged queries, and compare two profiles, settings or builds.
+    """Measure the answers to judged queries, and compare two settings or builds.
 
     A comparison is paired by query: the mean change with a bootstrap interval, and p of a
     randomization test. With --sweep the best values are chosen on one half of the queries and
