@@ -3,10 +3,12 @@ have what was not wanted.
 
 Works on what ``understand`` linked: a span with the effect ``boost`` says that words stand for
 values of a field, or for values akin to them (maroon for "red"), which count by how near they
-are. A product that says nothing of the field is judged by its title. Scores of the lanes know
-nothing of a product's colour; one with everything that was named is lifted by ``strength`` times
-the best score, one with some of it by its share. Words that nobody understood count among what
-was named and are had by none, so that the lanes keep their say about them.
+are. A product that says nothing of the field is judged by its title. Scores of the lanes
+know nothing of a product's colour. One of the kind that was named is lifted by ``strength`` times
+the best score for everything else that was named, or by its share of that. One of another kind,
+or where no kind is known, by that much of its own score: what is red is no purse for that. Words
+that nobody understood count among what was named and are had by none, so that the lanes keep
+their say about them.
 
 What is not wanted and no field knows ("not printed") is looked for in titles: such products keep
 :data:`SUNK` of their score. A product whose title states another measure than the one asked for
@@ -61,6 +63,7 @@ class _Wish(Struct):
     grades: dict[str, float]
     titles: list[TitleTest]
     weight: float = 0.0
+    is_kind: bool = False
 
 
 class Understood:
@@ -91,15 +94,20 @@ class Understood:
         wishes = _wishes(plan, batch.columns)
         asked = measures_of(plan.read)
         has = np.zeros(len(titles))
+        kind = np.zeros(len(titles))
         for wish in wishes:
-            has += wish.weight * _granted(wish, batch.columns.get(wish.field), titles)
+            granted = _granted(wish, batch.columns.get(wish.field), titles)
+            has += wish.weight * granted
+            if wish.is_kind:
+                kind = np.maximum(kind, granted)
         if asked:
             has += [bool(asked & measures_of(title)) for title in titles]
         if not has.any():
             return has
         whole = sum(wish.weight for wish in wishes) + bool(asked) + _not_understood(plan)
         strength = self._strength * _share_of_words(batch.request.query, plan)
-        return strength * float(batch.scores.max()) * has / whole
+        own = batch.scores.astype(np.float64)
+        return np.asarray(strength * np.maximum(own, kind * own.max()) * has / whole)
 
 
 def _wishes(plan: QueryPlan, columns: Mapping[str, Any]) -> list[_Wish]:
@@ -117,6 +125,7 @@ def _wishes(plan: QueryPlan, columns: Mapping[str, Any]) -> list[_Wish]:
         wish.titles.append(_title_test(span))
         weight = span.confidence * (TYPE_WEIGHT if span.label == TYPE else 1.0)
         wish.weight = max(wish.weight, weight)
+        wish.is_kind = wish.is_kind or span.label == TYPE
     return list(wishes.values())
 
 

@@ -30,7 +30,8 @@ def span(
 def batch_with(*spans: Span, read: str = "red", **columns: list[Any]) -> RankingBatch:
     n = len(next(iter(columns.values())))
     batch = make_batch(n, {"title": [""] * n, **columns})
-    return msgspec.structs.replace(batch, plan=QueryPlan(text=read, read=read, spans=spans))
+    plan = QueryPlan(text=read, read=read, spans=spans)
+    return msgspec.structs.replace(batch, plan=plan, scores=np.ones(n, dtype=np.float32))
 
 
 def lift(batch: RankingBatch, strength: float = 1.0) -> list[float]:
@@ -157,3 +158,20 @@ def test_measures_of_titles() -> None:
 def test_nothing_understood_changes_nothing() -> None:
     batch = batch_with(read="winged victory", title=["Red 100 ml", "Black"])
     assert make().rank(batch).tolist() == batch.scores.tolist()
+
+
+def test_only_what_is_of_the_kind_is_lifted_to_the_best() -> None:
+    """A red lure is no purse."""
+    kind = span("kind", "Purse", label="core_product_type")
+    batch = batch_with(
+        span("color", "Red"), kind, kind=["Purse", "Lure", "Purse"], color=["Blue", "Red", "Red"]
+    )
+    batch = msgspec.structs.replace(batch, scores=np.asarray([0.8, 0.1, 0.2], dtype=np.float32))
+    scores = make().rank(batch)
+    np.testing.assert_allclose(scores, [0.8 + 0.8 * 2 / 3, 0.1 + 0.1 / 3, 0.2 + 0.8], rtol=1e-6)
+
+
+def test_without_a_kind_everyone_is_lifted_by_its_own_score() -> None:
+    batch = batch_with(span("color", "Red"), color=["Blue", "Red", "Red"])
+    batch = msgspec.structs.replace(batch, scores=np.asarray([0.8, 0.1, 0.5], dtype=np.float32))
+    np.testing.assert_allclose(make().rank(batch), [0.8, 0.2, 1.0], rtol=1e-6)
