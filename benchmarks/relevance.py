@@ -25,8 +25,9 @@ from benchmarks.ltr import HIDDEN, read_queries
 from engine import Engine, Query, SearchRequest, Settings, bootstrap_interval, ndcg
 from engine.fusion import Fusion, fuse
 from engine.inquiry import begin
-from engine.search import retrieve
+from engine.search import Retrieved, retrieve
 from engine.settings import CatalogueSettings, ProfileSettings, SearchSettings
+from engine.shop_words import read_lexicon
 from engine.types import MAX_WINDOW
 from indexer import run_build
 from plugins.ltr import features
@@ -42,7 +43,11 @@ GOOD = (2.33 - 1) / 2
 """The gain of the grade from which a title of home_depot counts as found."""
 DEVELOPMENT = 4
 """One query of home_depot in so many is a development one."""
-FULL = ProfileSettings(("normalize", "understand"), ("understood",))
+PROFILES = {
+    "default": ProfileSettings(("normalize",), ()),
+    "spelled": ProfileSettings(("normalize", "spelling"), ()),
+    "full": ProfileSettings(("normalize", "spelling", "understand"), ("understood",)),
+}
 
 
 class Order(NamedTuple):
@@ -80,30 +85,40 @@ def open_shop(folder: Path, catalogue: Path, ignore: Sequence[str] = ()) -> Engi
         root=str(folder),
         catalogue=CatalogueSettings(source=str(catalogue), ignore=tuple(ignore)),
         search=SearchSettings(depth=MAX_WINDOW, rerank_window=MAX_WINDOW),
-        profiles={"default": FULL},
+        profiles=PROFILES,
         # A busy machine must not cost a plugin its turn and the figures their meaning.
         plugins=msgspec.structs.replace(Settings().plugins, deadline_ms=60_000),
     )
     engine = Engine(settings)
     if not any(generation.live for generation in engine.generations()):
         engine.promote(run_build(settings).generation)
+    with engine._live() as live:  # spelling learns the shop's words behind the searches
+        live.shop.learn(read_lexicon(live.store))
     return engine
+
+
+def retrieved(engine: Engine, query: JudgedQuery, profile: str) -> Retrieved:
+    """What the lanes find for one query, and its fusion."""
+    request = SearchRequest(Query(query.text), profile=profile)
+    with engine._live() as live:
+        found = retrieve(begin(request, live, engine.settings.search))
+    assert found is not None
+    return found
 
 
 def searched(engine: Engine, query: JudgedQuery) -> tuple[dict[str, list[str]], Example, list[str]]:
     """The rankings of one query by its stages, its window as a ranking model sees it, and the
     products of that."""
-    request = SearchRequest(Query(query.text), limit=MAX_WINDOW)
-    with engine._live() as live:
-        search = begin(request, live, engine.settings.search)
-        retrieved = retrieve(search)
-        assert retrieved is not None
-    found = {name: [hit.id for hit in hits] for name, hits in retrieved.found.items()}
+    plain = retrieved(engine, query, "default")
+    found = {name: [hit.id for hit in hits] for name, hits in plain.found.items()}
     found.pop("codes", None)
     equal = Fusion(dict.fromkeys(found, 1.0), "rrf", 60)
-    lanes = {name: retrieved.found[name] for name in found}
+    lanes = {name: plain.found[name] for name in found}
     found["by ranks, equal weights"] = [id for _, id in fuse(lanes, equal)]
-    found["by scores (default)"] = [id for _, id in retrieved.ranking]
+    found["by scores (default)"] = [id for _, id in plain.ranking]
+    spelled = retrieved(engine, query, "spelled")
+    found["and spelling"] = [id for _, id in spelled.ranking]
+    request = SearchRequest(Query(query.text), profile="full")
     batch = engine.window(request, features.fields())
     ranked = np.argsort(-batch.scores, kind="stable")
     found["and understanding"] = [batch.ids[i] for i in ranked]
@@ -159,6 +174,7 @@ def rankings_of(engine: Engine, queries: Sequence[JudgedQuery], recipe: Recipe) 
         windows.append(ids)
         if number % 500 == 0:
             print(f"  {number:,} of {len(queries):,} queries searched", flush=True)
+    rankings = {name: orders for name, orders in rankings.items() if any(o.found for o in orders)}
     learned = cross_fitted(examples, windows, recipe)
     last = [Order(query, order) for query, order in zip(queries, learned, strict=True)]
     return {**rankings, "and learning to rank": last}
