@@ -28,8 +28,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from benchmarks.quality import Qrels, interval, read_qrels, scores
-from engine import Engine, InvalidModel, PluginManager, QueryPlan, Settings, load_settings
+from benchmarks.quality import Qrels, read_qrels, scores
+from engine import (
+    Engine,
+    InvalidModel,
+    PluginManager,
+    QueryPlan,
+    Settings,
+    bootstrap_interval,
+    load_settings,
+)
 from engine.assembly import open_encoders, open_stores
 from engine.encoders import CachingEncoder
 from engine.settings import ProfileSettings
@@ -148,7 +156,7 @@ def all_scores(shop: Engine, task: Task) -> list[float]:
 
 def report(name: str, task: Task, values: Sequence[float], plain: Sequence[float]) -> None:
     change = np.subtract(values, plain)
-    low, high = interval(change.tolist())
+    low, high = bootstrap_interval(change)
     print(
         f"{task.name:18}{len(values):5}  {name:7}{np.mean(values):8.4f}"
         f"{change.mean():+9.4f}   {low:+.4f} to {high:+.4f}"
@@ -178,7 +186,7 @@ def tune(configured: Settings, task: Task, model: str, strengths: Sequence[float
         options["understood"] = {"strength": strength}
         with shop_with(configured, UNDERSTOOD, **options) as shop:
             values = all_scores(shop, task)
-        low, high = interval(values)
+        low, high = bootstrap_interval(values)
         print(f"strength {strength:<6g}{np.mean(values):8.4f}   {low:.4f} to {high:.4f}")
 
 
