@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -64,7 +65,7 @@ def server(folder: Path) -> Iterator[tuple[httpx.Client, Settings]]:
     """A server of that shop, found by the command line as a real one is."""
     settings = load_settings(folder / "entrepot.toml")
     with Engine.open(settings) as engine, serving({"test": engine}) as client:
-        publish(settings.data_path, Running(str(client.base_url).rstrip("/"), 1))
+        publish(settings.data_path, Running(str(client.base_url).rstrip("/"), os.getpid()))
         yield client, settings
     forget(settings.data_path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,17 @@ from click.testing import CliRunner
 
 from api.cli import main
 from api.evaluating import with_pictures
+from api.running import Running, publish
 from engine import Engine, Settings
 from engine.settings import GenerationSettings
-from tests.api.harness import build, make_settings, problem, products, serving
+from tests.api.harness import (
+    build,
+    make_settings,
+    problem,
+    products,
+    serving,
+    write_catalogue,
+)
 from tests.api.judged import with_shuffled_titles, write_judgments
 from tests.engine.conftest import copy_shop
 
@@ -190,3 +199,39 @@ def test_the_command_line_shows_the_evidence(
     forced = CliRunner().invoke(main, [*promote, "g2", "--gate", str(gate), "--force"])
     assert forced.exit_code == 0
     assert forced.stdout == "g2 is live\n"
+
+
+def test_the_command_line_asks_a_running_server(
+    settings: Settings, gate: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "entrepot.toml"
+    config.write_text('shop = "test"\ndata_dir = "data"\n')
+    with Engine.open(settings) as engine, serving({"test": engine}) as client:
+        publish(settings.data_path, Running(str(client.base_url).rstrip("/"), os.getpid()))
+        given = ["--gate", str(gate), "--config", str(config)]
+        refused = CliRunner().invoke(main, ["generations", "promote", "g2", *given])
+        assert (refused.exit_code, live(client)) == (1, "g1")
+        assert "worse than the live one" in refused.stderr
+        passed = CliRunner().invoke(main, ["generations", "promote", "g3", *given])
+        assert (passed.exit_code, live(client)) == (0, "g3")
+        assert "not worse by more than" in passed.stderr
+
+
+def test_indexing_goes_through_the_gate(tmp_path: Path) -> None:
+    config = write_catalogue(tmp_path)
+    gate = write_judgments(tmp_path)
+    config.write_text(config.read_text() + f"[generations]\ngate = {json.dumps(gate.name)}\n")
+    first = CliRunner().invoke(main, ["index", "--config", str(config)])
+    assert "nothing is live to compare it with" in first.stderr, first.output
+    rows = [json.loads(line) for line in (tmp_path / "products.jsonl").read_text().splitlines()]
+    for row, title in zip(rows, [r["title"] for r in rows[1:] + rows[:1]], strict=True):
+        row |= {"title": title, "category": "", "color": ""}
+    (tmp_path / "products.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    refused = CliRunner().invoke(main, ["index", "--config", str(config)])
+    assert refused.exit_code == 1
+    assert "worse than the live one" in refused.stderr
+    listed = CliRunner().invoke(main, ["generations", "list", "--config", str(config)]).stdout
+    assert [line.endswith("live ") for line in listed.splitlines()[1:]] == [True, False]
+    forced = CliRunner().invoke(main, ["index", "--force", "--config", str(config)])
+    assert forced.exit_code in (0, 1)
+    assert "is live" in forced.stdout
