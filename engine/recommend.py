@@ -65,8 +65,8 @@ def run_recommendation(
     with LiveAssortment(live.store, filter) as assortment:
         occasion = Occasion(place, seeds, weights, assortment, seen.profile)
         panel = _Panel(recommenders, request, occasion, settings.depth, degraded, timings)
-        lists = panel.ask(settings.recommenders)
-        shares = {name: settings.weight(place, name) for name in lists}
+        shares = {name: settings.weight(place, name) for name in settings.recommenders}
+        lists = panel.ask(name for name, share in shares.items() if share > 0)
         mixed = _one_of_each(mix(lists, shares, search.rrf_k), seeds, inquiry)
         for name in settings.fallback:
             if len(mixed) < request.limit:

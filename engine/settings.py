@@ -77,7 +77,7 @@ class EncoderSettings(_Table, frozen=True):
 
 
 class SearchSettings(_Table, frozen=True):
-    """Retrieval and fusion. ``fusion`` is by normalised "scores" (decision 0013) or by ranks,
+    """Retrieval and fusion. ``fusion`` is by normalised "scores" (decision 0014) or by ranks,
     "rrf"; ``rrf_k`` = 60 is the constant of Cormack, Clarke and Büttcher,
     SIGIR 2009; ``depth`` is how far down each lane is read (200: decision 0005); ``cache``
     counts query embeddings kept (0: none)."""
@@ -183,12 +183,13 @@ class LocalizationSettings(_Table, frozen=True):
 Place = Literal["product", "cart", "user"]
 """What products are recommended for."""
 RECOMMENDER_WEIGHTS: Mapping[Place, Mapping[str, float]] = {
-    "product": {"content": 0.25},
-    "cart": {"viewed_together": 0.25, "collaborative": 0.25, "content": 0.1},
-    "user": {"content": 0.25},
+    "product": {"bought_together": 0.25, "content": 0.25, "popularity": 0.0},
+    "cart": {"viewed_together": 0.05, "collaborative": 0.05, "content": 0.05, "popularity": 0.0},
+    "user": {"viewed_together": 0.25, "content": 0.1},
 }
 """Defaults in the mix; 1 where there is none. With a cart goes what is bought with it, not what
-would do in its place."""
+would do in its place. Chosen, to a factor of about two, on half of the simulated shoppers of
+``benchmarks/recommendations.py``."""
 
 
 class RecommendationSettings(_Table, frozen=True):
@@ -203,6 +204,7 @@ class RecommendationSettings(_Table, frozen=True):
         "viewed_together",
         "collaborative",
         "content",
+        "popularity",
     )
     fallback: tuple[str, ...] = ("popularity", "trending", "newest")
     weights: dict[Place, dict[str, Annotated[float, Meta(ge=0)]]] = field(default_factory=dict)

@@ -32,6 +32,7 @@ from engine.manager import PluginManager
 from engine.settings import (
     EventSettings,
     LimitSettings,
+    Place,
     PluginSettings,
     ProfileSettings,
     RecommendationSettings,
@@ -415,3 +416,17 @@ def test_what_is_erased_is_forgotten(open_with: Opened, folder: Path) -> None:
     assert {reason.kind for reason in after.items[0].reasons} <= {"similar", "looks_like"}
     traces = [p for p in folder.rglob("*") if p.is_file() and b"shopper-0" in p.read_bytes()]
     assert traces == []
+
+
+def test_the_page_has_the_default_weights() -> None:
+    page = Path(__file__).parents[2] / "docs" / "recommendations.md"
+    lines = page.read_text(encoding="utf-8").splitlines()
+    head = next(line for line in lines if line.startswith("| | bought together"))
+    names = [cell.strip().replace(" ", "_") for cell in head.strip("| ").split("|")]
+    settings = RecommendationSettings()
+    assert tuple(names) == settings.recommenders
+    places: tuple[Place, ...] = ("product", "cart", "user")
+    for place in places:
+        row = next(line for line in lines if line.startswith(f"| `{place}` |"))
+        shown = [float(cell) for cell in row.split("|")[2:-1]]
+        assert shown == [settings.weight(place, name) for name in names]
