@@ -14,6 +14,7 @@ from .live import Live, LiveSlot
 from .manager import PluginManager
 from .protocols import Encoder
 from .rulebook import RuleBook
+from .synonyms import SynonymBook
 
 
 class Health(Struct, frozen=True):
@@ -31,6 +32,7 @@ class Watched:
 
     manager: PluginManager
     rules: RuleBook
+    synonyms: SynonymBook
     _components: Components
     _slot: LiveSlot
     _text: Encoder
@@ -44,6 +46,7 @@ class Watched:
         problems += self._components.problems()
         with self._slot.lease() as live:
             problems += self.rules.problems(live.store.spec.schema if live else None)
+            problems += [self.synonyms.problem] if self.synonyms.problem else []
             return health_of(live, self._refusal, encoders, problems)
 
     def components(self) -> list[ComponentStatus]:

@@ -58,6 +58,7 @@ MAX_TEXT = 100
 ASKED = 2.0
 """What one shopper's search says beside one more product, in the logarithm of counts: that a
 query is asked matters more than how much fits it. Our choice."""
+NOTHING = SuggestionIndex()
 Lease = Callable[[], AbstractContextManager[Live | None]]
 
 
@@ -78,9 +79,12 @@ class ShopWords:
     def suggest(self, typed: str, limit: int, locale: str | None = None) -> list[Suggestion]:
         """Completions of ``typed``, best first, in the language of ``locale`` where products have
         titles in it; none until the catalogue was first read."""
+        return self.suggestions(locale).suggest(typed, limit)
+
+    def suggestions(self, locale: str | None = None) -> SuggestionIndex:
+        """What there is to suggest in the language of ``locale``, or the catalogue's."""
         held = self._suggestions
-        index = held.get(language_code(locale or "")) or held.get(OWN)
-        return index.suggest(typed, limit) if index else []
+        return held.get(language_code(locale or "")) or held.get(OWN) or NOTHING
 
     def changed(self, *, now: bool = False) -> None:
         """Have the catalogue read again: soon, or at once where another one is ``now`` live."""

@@ -106,9 +106,12 @@ class SuggestionIndex:
         return [self._made(row, tokens) for row in self._best(rows, spans[0], limit)]
 
     def _span(self, token: _Token) -> tuple[int, int]:
+        """The words that fit, as ``[low, high)`` of all words."""
         low = bisect_left(self._words, token.word)
+        if low == len(self._words) or not self._words[low].startswith(token.word):
+            return low, low
         if token.whole:
-            return low, low + (self._words[low : low + 1] == [token.word])
+            return low, low + (self._words[low] == token.word)
         return low, bisect_left(self._words, token.word + LAST, low)
 
     def _having(self, spans: Sequence[Sequence[tuple[int, int]]]) -> Rows:
