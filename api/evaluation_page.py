@@ -10,6 +10,9 @@ from engine.evaluation.sweep import Sweep
 
 from .evaluation_plots import differences_plot, intervals_plot, points_plot, values_plot
 
+MOST_ROWS = 500
+"""Of a table; JSON has all queries."""
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1a17; --soft: #5e5850; --line: #ddd8ce;
   --ground: #fbfaf7; --win: #0b6e5f; --loss: #b3392f; --flat: #8d867a; }
@@ -128,7 +131,11 @@ def _queries(report: Report) -> list[str]:
         return [
             f"<h2>{escape(measure)} by query</h2>",
             values_plot([query.values[measure][name] for query in ordered]),
-            *_folded("all queries, the worst first", ["query", escape(measure)], rows),
+            *_folded(
+                f"the {min(MOST_ROWS, len(rows)):,} worst queries",
+                ["query", escape(measure)],
+                rows[:MOST_ROWS],
+            ),
         ]
     pairs = report.differences(measure)
     changed = [pair for pair in pairs if pair[0]]
@@ -140,11 +147,17 @@ def _queries(report: Report) -> list[str]:
         "<h2>Greatest wins</h2>",
         _changes(measure, [pair for pair in changed[:-16:-1] if pair[0] > 0]),
         *_folded(
-            "all queries that changed",
+            f"the {min(MOST_ROWS, len(changed)):,} queries that changed most",
             ["query", "before", "after", "change"],
-            [_change_row(measure, *pair) for pair in changed],
+            [_change_row(measure, *pair) for pair in _most(changed)],
         ),
     ]
+
+
+def _most(pairs: list[tuple[float, QueryResult]]) -> list[tuple[float, QueryResult]]:
+    """The greatest changes, losses first."""
+    chosen = sorted(pairs, key=lambda pair: -abs(pair[0]))[:MOST_ROWS]
+    return sorted(chosen, key=lambda pair: pair[0])
 
 
 def _changes(measure: str, pairs: Iterable[tuple[float, QueryResult]]) -> str:

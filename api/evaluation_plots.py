@@ -11,6 +11,7 @@ WIDTH = 760
 LEFT, RIGHT = 190, 60
 ROW = 26
 TALL = 220
+MOST_BARS = 690
 
 
 def intervals_plot(report: Report) -> str:
@@ -73,6 +74,7 @@ def points_plot(means: Sequence[float], measure: str) -> str:
 
 def _bars(values: Sequence[float], low: float, high: float, label: str) -> str:
     span = high - low
+    values = _thinned(values)
     wide = (WIDTH - 70) / max(1, len(values))
 
     def y(value: float) -> float:
@@ -88,6 +90,14 @@ def _bars(values: Sequence[float], low: float, high: float, label: str) -> str:
         )
     parts.append(_line(60, y(0.0), WIDTH - 10, y(0.0), "zero"))
     return _svg(TALL, parts, label)
+
+
+def _thinned(values: Sequence[float]) -> Sequence[float]:
+    """As many values as there is room for, evenly taken from ordered ones, both ends kept."""
+    if len(values) <= MOST_BARS:
+        return values
+    step = (len(values) - 1) / (MOST_BARS - 1)
+    return [values[round(n * step)] for n in range(MOST_BARS)]
 
 
 def _levels(low: float, high: float) -> list[str]:
