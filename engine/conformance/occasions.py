@@ -102,18 +102,18 @@ def occasions() -> dict[str, Occasion]:
     }
 
 
-def some_events(shoppers: int = 60, seed: int = 5) -> list[Event]:
-    """What shoppers of the toy shop did within three weeks: each looks at neighbouring products
-    and buys two of them; the last ten products are looked at by nobody."""
-    rng = np.random.default_rng(seed)
+def some_events(shoppers: int = 60, products: Sequence[str] = PRODUCTS[:30]) -> list[Event]:
+    """What shoppers of the toy shop did within three weeks: each looks at five neighbouring
+    products and buys two of them."""
+    rng = np.random.default_rng(5)
     events: list[Event] = []
     for shopper in range(shoppers):
         start = NOW - timedelta(minutes=float(rng.uniform(5, 30_000)))
-        first = int(rng.integers(0, 26))
-        viewed = [PRODUCTS[first + int(step)] for step in rng.permutation(5)]
+        first = int(rng.integers(0, len(products) - 4))
+        viewed = [products[first + int(step)] for step in rng.permutation(5)]
         done: list[tuple[EventType, list[str]]] = [("view", [id]) for id in viewed]
         done += [("impression", viewed), ("cart", viewed[:1]), ("purchase", [*viewed[:2], GONE])]
-        for n, (type, products) in enumerate(done):
+        for n, (type, ids) in enumerate(done):
             events.append(
                 Event(
                     id=f"{shopper}-{n}",
@@ -121,12 +121,12 @@ def some_events(shoppers: int = 60, seed: int = 5) -> list[Event]:
                     time=start + timedelta(seconds=20 * n),
                     user_id=f"u{shopper}" if n > 2 else None,
                     session_id=f"s{shopper}",
-                    products=tuple(EventProduct(id) for id in products),
+                    products=tuple(EventProduct(id) for id in ids),
                 )
             )
     return sorted(events, key=lambda event: event.time or NOW)
 
 
-def some_interactions(shoppers: int = 60) -> Interactions:
+def some_interactions(shoppers: int = 60, products: Sequence[str] = PRODUCTS[:30]) -> Interactions:
     """:func:`some_events` as recommenders get them."""
-    return read_interactions([some_events(shoppers)], NOW)
+    return read_interactions([some_events(shoppers, products)], NOW)

@@ -1,6 +1,6 @@
 """What recommenders must do, one function per clause; see :mod:`engine.conformance.ranking`.
 
-A clause takes a recommender that has learned nothing yet.
+A clause takes a recommender, whatever it has learned.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine.recommendations import recommended_check
 from engine.recommenders import Learns, Occasion, Recommended, Recommender
 
 from .broken import ContractBroken, accepted, called
-from .occasions import NOW, occasions, some_interactions
+from .occasions import NOW, PRODUCTS, occasions, some_interactions
 
 RecommenderClause = Callable[[Recommender], None]
 
@@ -85,14 +85,17 @@ def copes_with_little_to_learn(recommender: Recommender) -> None:
 
 
 def forgets_what_is_gone(recommender: Recommender) -> None:
-    """What it learns replaces what it learned before: after nothing it answers as in the
-    beginning, after the same as the first time."""
+    """What it learns replaces what it learned before: after nothing it answers as after nothing,
+    after the same as the first time, whatever came between."""
     if not isinstance(recommender, Learns):
         return
+    nothing = read_interactions([], NOW)
+    _teach(recommender, nothing)
     before = _all(recommender)
     _teach(recommender, some_interactions())
     learned = _all(recommender)
-    _teach(recommender, read_interactions([], NOW))
+    _teach(recommender, some_interactions(products=PRODUCTS[30:]))
+    _teach(recommender, nothing)
     if _all(recommender) != before:
         hint = "learn() gets everything that is kept: begin anew in it."
         raise ContractBroken("something is left of interactions that are gone", hint)
