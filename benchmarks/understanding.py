@@ -181,7 +181,7 @@ def compare(configured: Settings, todo: Sequence[Task], variants: Mapping[str, s
 
 
 def tune(configured: Settings, task: Task, model: str, strengths: Sequence[float]) -> None:
-    options = {"understand": {"model": model}}
+    options: dict[str, dict[str, Any]] = {"understand": {"model": model}}
     for strength in strengths:
         options["understood"] = {"strength": strength}
         with shop_with(configured, UNDERSTOOD, **options) as shop:

@@ -21,7 +21,7 @@ rare it is in the window made them worse.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -62,6 +62,7 @@ class _Wish(Struct):
     field: str
     grades: dict[str, float]
     titles: list[TitleTest]
+    cause: str
     weight: float = 0.0
     is_kind: bool = False
 
@@ -76,38 +77,55 @@ class Understood:
         self._strength = options.strength
 
     def rank(self, batch: RankingBatch) -> Vectors:
-        plan = batch.plan
-        if not plan.read or not len(batch.scores):
-            return batch.scores
-        titles = [title.lower() if title else "" for title in batch.columns["title"]]
-        scores = batch.scores + self._lift(batch, titles)
-        for row in _unwanted(batch, titles):
-            scores[row] *= SUNK
-        if asked := measures_of(plan.read):
-            for row, title in enumerate(titles):
-                if contradict(asked, measures_of(title)):
-                    scores[row] *= CONTRADICTED
+        scores = batch.scores.astype(np.float64)
+        for _, change in self._changes(batch):
+            scores = scores + change
         return scores.astype(np.float32)
 
-    def _lift(self, batch: RankingBatch, titles: Sequence[str]) -> Shares:
+    def explain(
+        self, batch: RankingBatch, rows: npt.NDArray[np.intp]
+    ) -> list[Mapping[str, float | str]]:
+        """What each thing that was named brought, or cost."""
+        changes = self._changes(batch)
+        return [
+            {cause: float(change[row]) for cause, change in changes if change[row]}
+            for row in rows.tolist()
+        ]
+
+    def _changes(self, batch: RankingBatch) -> list[tuple[str, Shares]]:
+        """Causes and what each changes of every product's score, one after the other."""
+        plan = batch.plan
+        if not plan.read or not len(batch.scores):
+            return []
+        titles = [title.lower() if title else "" for title in batch.columns["title"]]
+        changes = self._lifts(batch, titles)
+        scores = batch.scores + sum(change for _, change in changes)
+        for cause, keep, rows in _faults(batch, titles):
+            change = np.zeros(len(titles))
+            change[rows] = scores[rows] * (keep - 1)
+            scores = scores + change
+            changes.append((cause, change))
+        return changes
+
+    def _lifts(self, batch: RankingBatch, titles: Sequence[str]) -> list[tuple[str, Shares]]:
         plan = batch.plan
         wishes = _wishes(plan, batch.columns)
         asked = measures_of(plan.read)
-        has = np.zeros(len(titles))
         kind = np.zeros(len(titles))
+        had: list[tuple[str, Shares]] = []
         for wish in wishes:
             granted = _granted(wish, batch.columns.get(wish.field), titles)
-            has += wish.weight * granted
+            had.append((wish.cause, wish.weight * granted))
             if wish.is_kind:
                 kind = np.maximum(kind, granted)
         if asked:
-            has += [bool(asked & measures_of(title)) for title in titles]
-        if not has.any():
-            return has
+            stated = np.asarray([bool(asked & measures_of(title)) for title in titles], float)
+            had.append(("measure", stated))
         whole = sum(wish.weight for wish in wishes) + bool(asked) + _not_understood(plan)
-        strength = self._strength * _share_of_words(batch.request.query, plan)
         own = batch.scores.astype(np.float64)
-        return np.asarray(strength * np.maximum(own, kind * own.max()) * has / whole)
+        base = np.maximum(own, kind * own.max())
+        base *= self._strength * _share_of_words(batch.request.query, plan)
+        return [(cause, base * share / whole) for cause, share in had if share.any()]
 
 
 def _wishes(plan: QueryPlan, columns: Mapping[str, Any]) -> list[_Wish]:
@@ -119,7 +137,8 @@ def _wishes(plan: QueryPlan, columns: Mapping[str, Any]) -> list[_Wish]:
             continue
         if not (span.values or span.near or not span.field):
             continue  # a price
-        wish = wishes.setdefault(span.field, _Wish(span.field, {}, []))
+        cause = f"{span.field or span.label}: {span.value}"
+        wish = wishes.setdefault(span.field, _Wish(span.field, {}, [], cause))
         for value, grade in (*span.near.items(), *((value, 1.0) for value in span.values)):
             wish.grades[value] = max(grade, wish.grades.get(value, 0.0))
         wish.titles.append(_title_test(span))
@@ -157,9 +176,11 @@ def _granted(wish: _Wish, column: Sequence[Any] | None, titles: Sequence[str]) -
     return np.asarray(granted)
 
 
-def _unwanted(batch: RankingBatch, titles: Sequence[str]) -> Iterable[int]:
-    """The rows whose title has what was not wanted; where a field knows it, only those of products
-    that have nothing there, for the others are filtered."""
+def _faults(batch: RankingBatch, titles: Sequence[str]) -> Iterator[tuple[str, float, list[int]]]:
+    """What is wrong with products, the share of their score that they keep, and which rows they
+    are: those whose title has what was not wanted (where a field knows it, only those that have
+    nothing there, for the others are filtered), and those that state another measure."""
+    unwanted: set[int] = set()
     for span in batch.plan.spans:
         if span.effect not in ("avoid", "exclude"):
             continue
@@ -167,7 +188,13 @@ def _unwanted(batch: RankingBatch, titles: Sequence[str]) -> Iterable[int]:
         column = batch.columns.get(span.field) if span.field else None
         for row, title in enumerate(titles):
             if (column is None or column[row] is None) and any(test(title) for test in tests):
-                yield row
+                unwanted.add(row)
+    if unwanted:
+        yield "not wanted", SUNK, sorted(unwanted)
+    if asked := measures_of(batch.plan.read):
+        others = [n for n, title in enumerate(titles) if contradict(asked, measures_of(title))]
+        if others:
+            yield "another measure", CONTRADICTED, others
 
 
 def _share_of_words(query: Query | None, plan: QueryPlan) -> float:

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine import InvalidSettings, PluginManager, QueryPlan, Ranker, RankingBatch, Span
+from engine import Explains, InvalidSettings, PluginManager, QueryPlan, Ranker, RankingBatch, Span
 from engine.testing.ranker_contract import RankerContract, make_batch
 
 
@@ -175,3 +175,28 @@ def test_without_a_kind_everyone_is_lifted_by_its_own_score() -> None:
     batch = batch_with(span("color", "Red"), color=["Blue", "Red", "Red"])
     batch = msgspec.structs.replace(batch, scores=np.asarray([0.8, 0.1, 0.5], dtype=np.float32))
     np.testing.assert_allclose(make().rank(batch), [0.8, 0.2, 1.0], rtol=1e-6)
+
+
+def test_it_says_what_brought_how_much() -> None:
+    kind = Span(4, 9, "core_product_type", "purse", 1.0, "kind", ("Purse",), "boost")
+    avoided = Span(10, 21, "negation", "not printed", effect="avoid", values=("printed",))
+    batch = batch_with(
+        span("color", "Red"),
+        kind,
+        avoided,
+        read="red purse not printed",
+        title=["Purse", "Printed purse", "Lure"],
+        kind=["Purse", "Purse", "Lure"],
+        color=["Red", "Red", "Blue"],
+    )
+    ranker = make()
+    assert isinstance(ranker, Explains)
+    gained = ranker.rank(batch) - batch.scores
+    reasons = ranker.explain(batch, np.asarray([2, 1, 0]))
+    assert [list(r) for r in reasons] == [
+        [],
+        ["color: red", "kind: purse", "not wanted"],
+        ["color: red", "kind: purse"],
+    ]
+    told = [sum(v for v in r.values() if isinstance(v, float)) for r in reversed(reasons)]
+    np.testing.assert_allclose(told, gained, atol=1e-6)
