@@ -65,8 +65,8 @@ class Audience(Struct, frozen=True, eq=False):
 
     def view(self, product: Product, fields: tuple[str, ...] | None = None) -> dict[str, Any]:
         """The product as this shopper sees it, as JSON-ready builtins, reduced to ``fields``
-        (attributes by name too). All but ``fields`` that name them leave the other languages
-        out, where one was asked for."""
+        (attributes by name too). Where a language was asked for, the others are left out, unless
+        ``fields`` names "translations"."""
         shown, notes = self.shown(product)
         return self.selected(shown, notes, fields)
 

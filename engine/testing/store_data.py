@@ -26,9 +26,12 @@ SCHEMA = IndexSchema(
         "sole.height": FieldKind.NUMBER,
         'odd "[0]" \\ %22 name': FieldKind.KEYWORD,
         "on sale": FieldKind.BOOLEAN,
-    }
+    },
+    prices=("EUR", "GBP", "new york/USD"),
+    stock=("new york",),
 )
-"""Attribute names as catalogues really have them: spaces, dots, quotes, brackets."""
+"""Attribute names as catalogues really have them: spaces, dots, quotes, brackets; and the fields
+of prices in several currencies and of one market's stock."""
 
 WORDS = ("running", "leather", "shoe", "lamp", "sofa", "orchid", "purse", "wooden", "blue", "mug")
 
@@ -77,6 +80,8 @@ def make_product(i: int, rng: np.random.Generator) -> Product:
         images=tuple(f"{i}-{k}.jpg" for k in range(i % 3)),
         translations={"es": Translation("zapato")} if i % 8 == 0 else {},
         in_stock=bool(i % 4),
+        prices={"GBP": float(i % 40), "new york/USD": float(i % 3)} if i % 3 else {},
+        stock={"new york": bool(i % 2)} if i % 5 else {},
         updated_at="2026-01-02T03:04:05+00:00",
     )
 
