@@ -49,9 +49,9 @@ class Guardrails(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Rules(Struct, frozen=True, forbid_unknown_fields=True):
     """What decides. ``tolerance`` is the loss of the measure that is put up with; ``min_queries``
-    and ``min_coverage`` (judged share of the first ten) are the evidence that there must be: with
-    fewer than 30 queries a bootstrap interval is too short, and below a fifth of judged
-    products the measure mostly counts what nobody looked at. Both defaults are ours."""
+    and ``min_coverage`` (judged share of the new generation's first ten) are the evidence that
+    there must be: with fewer than 30 queries a bootstrap interval is too short, and below a fifth
+    of judged products the measure mostly counts what nobody looked at. Both defaults are ours."""
 
     measure: str = "nDCG@10"
     tolerance: Annotated[float, Meta(ge=0, le=1)] = 0.01
@@ -215,13 +215,11 @@ def decide(report: Report, rules: Rules) -> tuple[Verdict, list[str]]:
             f"too little evidence: {len(report.queries)} judged queries, the gate asks for "
             f"{rules.min_queries}"
         )
-    for one in (live, new):
-        if one.coverage < rules.min_coverage:
-            lacking.append(
-                f"too little evidence: {one.coverage:.0%} of the first {COVERAGE_DEPTH} products "
-                f"of the {one.name} generation are judged, the gate asks for "
-                f"{rules.min_coverage:.0%}"
-            )
+    if new.coverage < rules.min_coverage:
+        lacking.append(
+            f"too little evidence: {new.coverage:.0%} of the first {COVERAGE_DEPTH} products of "
+            f"the new generation are judged, the gate asks for {rules.min_coverage:.0%}"
+        )
     if crossed := list(_crossed(live, new, rules.guardrails)):
         return "guardrail", [*crossed, *lacking]
     loss = f"the {found.measure} of judged queries changes by {change.value:+.4f}"

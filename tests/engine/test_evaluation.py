@@ -204,6 +204,7 @@ def test_halves_hang_on_the_words_alone() -> None:
         (made(5, queries=9), made(5, queries=9), Rules(), "unproven"),
         (made(5, queries=9), made(5, queries=9), Rules(min_queries=9), "passed"),
         (made(10), made(10, judged=False), Rules(), "unproven"),
+        (made(10, judged=False), made(60), Rules(), "passed"),
         (made(50), made(50, ms=50), Rules(), "passed"),
         (made(50), made(50, ms=50), Rules(guardrails=Guardrails(latency=2)), "guardrail"),
     ],
