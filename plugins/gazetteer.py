@@ -8,7 +8,7 @@ it, a typo in a word of five letters, and missing or additional spaces.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -128,11 +128,12 @@ class Gazetteer:
                         words[key] += 1
         return cls(vocabulary, labels, phrases, words, longest, synonyms)
 
-    def find(self, text: str) -> list[Match]:
+    def find(self, text: str, as_typed: Container[str] = ()) -> list[Match]:
         """The phrases in ``text`` that the shop has a value for, from left to right, none over
-        another, longer ones first."""
+        another, longer ones first. Words of
+        ``as_typed`` (casefolded) are no typos."""
         typed = words_of(text)[:MAX_QUERY_WORDS]
-        words, corrected = self._spelled(typed)
+        words, corrected = self._spelled(typed, text, as_typed)
         free = [True] * len(words)
         found: list[Match] = []
         for size in range(min(self._longest + 1, len(words)), 0, -1):
@@ -181,12 +182,15 @@ class Gazetteer:
                 return Link(field, same, 0)
         return None
 
-    def _spelled(self, typed: Sequence[Word]) -> tuple[list[Word], list[bool]]:
+    def _spelled(
+        self, typed: Sequence[Word], text: str, as_typed: Container[str]
+    ) -> tuple[list[Word], list[bool]]:
         words: list[Word] = []
         corrected: list[bool] = []
         for word in typed:
             form = word.form
             known = form in self._words or form in self._phrases or form in self._aliases
+            known = known or text[word.start : word.end].casefold() in as_typed
             better = None
             if not known and form not in COMMON and word.end - word.start >= 5:
                 better = self._speller.correct(form)

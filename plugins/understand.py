@@ -53,6 +53,8 @@ from .tensorrt_encoder import TensorrtReader
 from .translators.interface import language_of
 
 _LOOSE_ENDS = " ,;/&+-"
+SPELLING = "spelling:"
+"""How a shopper takes back the correction of a word."""
 HELPERS = 8
 """Threads that the model reads on: as many searches at a time as do not wait for one another."""
 
@@ -171,7 +173,9 @@ def _understood(
     readings = read(text, plan.locale or shop.locale)
     prices, price_filter = priced(readings, plan, shop)
     others = [r for r in readings if not isinstance(r, Price)]
-    facts = Facts(text, others, prices, gazetteer.find(text), model, gazetteer, shop.lexicon)
+    as_typed = {key.removeprefix(SPELLING) for key in plan.ignored if key.startswith(SPELLING)}
+    matches = gazetteer.find(text, as_typed)
+    facts = Facts(text, others, prices, matches, model, gazetteer, shop.lexicon)
     earlier = plan.spans if plan.read == text else ()
     spans = [s for s in (*prices, *link(facts)) if s.key not in plan.ignored]
     spans = [s for s in spans if not any(s.start < e.end and e.start < s.end for e in earlier)]

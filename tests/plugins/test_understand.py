@@ -480,6 +480,11 @@ def test_what_the_shopper_took_back_is_left_out() -> None:
     assert (plan.filters, plan.text) == ({}, query)
 
 
+def test_a_word_whose_correction_was_taken_back_is_none_of_the_shop() -> None:
+    assert told(read("Nikke shoes"))[0][2:4] == ("brand", ("Nike",))
+    assert [s.field for s in read("Nikke shoes", ignored=("spelling:nikke",)).spans] == ["category"]
+
+
 def test_what_others_planned_stays() -> None:
     earlier = Span(0, 3, "color", "red", 1.0, "color", ("White",), "boost")
     plan = read(
