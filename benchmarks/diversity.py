@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from benchmarks.quality import Qrels, interval
+from benchmarks.quality import Qrels
 from benchmarks.understanding import UNDERSTOOD, shop_with, tasks
 from engine import (
     Arranger,
@@ -31,6 +31,7 @@ from engine import (
     Query,
     RankingBatch,
     SearchRequest,
+    bootstrap_interval,
     load_settings,
 )
 from engine.ranking import take
@@ -104,9 +105,9 @@ def compare(
         ]
         mean = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
         plain = plain or [row["nDCG"] for row in rows]
-        both = interval([(row["image"] + row["text"]) / 2 for row in rows])
+        both = bootstrap_interval([(row["image"] + row["text"]) / 2 for row in rows])
         change = np.subtract([row["nDCG"] for row in rows], plain)
-        low, high = interval(change.tolist())
+        low, high = bootstrap_interval(change.tolist())
         print(
             f"{label:20}{mean['image']:7.3f}{mean['text']:7.3f}   "
             f"{both[0]:.3f} to {both[1]:.3f}   {mean['colours']:6.2f}{mean['brands']:8.2f}"
