@@ -78,6 +78,7 @@ from .profiles import Taste, UserProfile
 from .protocols import (
     CatalogueSource,
     Encoder,
+    FieldText,
     GenerationSpec,
     LaneQuery,
     Point,
@@ -159,6 +160,7 @@ __all__ = [
     "FacetResult",
     "FacetValue",
     "FieldKind",
+    "FieldText",
     "Filter",
     "ForKnownShoppers",
     "ForbiddenUrl",

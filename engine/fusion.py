@@ -9,7 +9,7 @@ as long as it was asked to be, else its cut-off, below which it holds nothing (m
 normalisation of each query's list: Fox and Shaw 1994; compared with rank fusion by Bruch, Gai and
 Ingber, ACM TOIS 2023). By ranks, ``normalized = 1 / (k + rank)``: reciprocal rank fusion (Cormack,
 Clarke and Büttcher, SIGIR 2009). Equal scores of a lane have one rank and count alike.
-``docs/decisions/0013-score-fusion.md`` has the comparison.
+``docs/decisions/0014-score-fusion.md`` has the comparison.
 """
 
 from __future__ import annotations

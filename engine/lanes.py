@@ -43,7 +43,7 @@ LANE_WEIGHTS: Mapping[str, float] = {
     "like_image": 1.0,
 }
 """Defaults of all lanes, against the others of words or of pictures; a translated lane weighs
-what its kind does. Those of words were chosen on development queries (decision 0013). ``codes``
+what its kind does. Those of words were chosen on development queries (decision 0014). ``codes``
 has no share: it is added to the others, and what it finds comes first."""
 SYNONYMS = "bm25:synonyms"
 """The keyword lane of :attr:`QueryPlan.expansion`; unless it has a weight of its own, it weighs

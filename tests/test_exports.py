@@ -30,6 +30,7 @@ PUBLIC = {
         *("load_manifest", "pixels", "rounds_activations", "TagDecoder", "word_offsets"),
         *("CompiledGraph", "Profile", "agreement", "load_compiled", "read_compiled"),
         *("VectorStore", "VectorStores", "GenerationSpec", "Point", "LaneQuery", "Scored"),
+        "FieldText",
         *("Filter", "Range", "Terms", "FieldKind", "IndexSchema"),
         *("CatalogueSource", "RawRecord"),
         *("Rule", "When", "RuleSet", "NO_RULES", "texts", "unfit", "selector"),
