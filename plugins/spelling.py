@@ -8,7 +8,8 @@ what is left and lies one or two typing errors from words of the shop becomes th
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+import re
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,12 @@ KEY = "spelling"
 """How a shopper takes a correction back: ``ignore: ["spelling:<the word as typed>"]``."""
 ALPHABETS = frozenset({LATIN, "cyrillic", "greek"})
 ENGLISH = "en"
+ENGLISH_WORDS = "english_words.txt"
+"""The whole words of four letters or more of BERT's uncased vocabulary (Apache-2.0), 20,362: common
+English, and many names."""
+PREFIXES, SUFFIXES, SHORTEST_ROOT = ("un", "non"), ("ing", "ed", "er", "ers"), 3
+# A vowel and one consonant, which is doubled before these suffixes: "run", "ship".
+_CLOSED = re.compile("(^|[^aeiou])[aeiou][^aeiouwxy]$")
 
 
 class Correction(NamedTuple):
@@ -48,7 +55,7 @@ class Spelling:
 
     def __init__(self) -> None:
         self._model: SpellingModel | None = None
-        self._english = _read("english_words.txt")
+        self._english = _read(ENGLISH_WORDS)
         self._grammar = _grammar_words()
 
     def process(self, plan: QueryPlan, shop: ShopView) -> QueryPlan:
@@ -114,7 +121,27 @@ class Spelling:
         if shop.lexicon.knows(word) or word in common or word in self._grammar:
             return True
         form = form_of(word)
-        return model.knows_form(form) or form in COMMON or form in SPELLINGS
+        if model.knows_form(form) or form in COMMON or form in SPELLINGS:
+            return True
+        knows = shop.lexicon.knows
+        return bool(common) and any(w in common or knows(w) for w in _roots(word, knows))
+
+
+def _roots(word: str, sold: Callable[[str], bool]) -> Iterator[str]:
+    """English words that ``word`` may be made of, by the rules of spelling: "padding" of "pad",
+    "grating" of "grate", "unframed" of "framed"; but not "runing" where "running" is ``sold``."""
+    for prefix in PREFIXES:
+        if word.startswith(prefix) and len(word) - len(prefix) >= SHORTEST_ROOT:
+            yield word.removeprefix(prefix)
+    for suffix in SUFFIXES:
+        stem = word.removesuffix(suffix)
+        if stem == word or len(stem) < SHORTEST_ROOT or sold(f"{stem}{stem[-1]}{suffix}"):
+            continue
+        yield stem + "e"
+        if stem[-1] == stem[-2] and _CLOSED.search(stem[:-1]):
+            yield stem[:-1]
+        if not (len(stem) <= SHORTEST_ROOT + 1 and _CLOSED.search(stem)):
+            yield stem
 
 
 def _joined(

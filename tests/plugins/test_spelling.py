@@ -87,6 +87,7 @@ def test_typing_errors_become_the_shops_words(typed: str, meant: str, shop: Shop
         "lether@example.com purpel.example/shooes",
         "under 50 without",
         "handbags shirts watches",  # forms of its words
+        "unstriped nonleather stripeing padding grating",  # made of its words, or of English ones
         "鞋子 сумка",
         "🙂 ‎",
         "men",
