@@ -1,0 +1,87 @@
+"""Reading the catalogue's words in the background."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import Engine, Product, StoreError
+from engine.shop_words import ShopWords
+from tests.api.harness import build, make_photos, make_settings
+
+SOON_S = 30.0
+
+
+class Leases:
+    """Counts what is asked of the live generation; there is none, or asking fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.asked: queue.Queue[None] = queue.Queue()
+        self.error = error
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        self.asked.put(None)
+        if self.error:
+            raise self.error
+        yield None
+
+
+@pytest.mark.parametrize("error", [None, StoreError("the store is gone")])
+def test_another_generation_is_read_at_once_though_the_last_reading_failed(
+    error: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    leases = Leases(error)
+    behaviour: Any = None  # asked only where there is a generation
+    words = ShopWords(leases, behaviour)
+    with caplog.at_level(logging.CRITICAL):
+        for _ in range(3):
+            words.changed(now=True)
+            leases.asked.get(timeout=SOON_S)
+        words.close()
+    assert "shop words" not in {thread.name for thread in threading.enumerate()}
+    assert words.suggest("a", 5) == []
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    settings = make_settings(tmp_path / "data")
+    build(settings, make_photos(tmp_path / "shop"))
+    with Engine(settings) as engine:
+        yield engine
+
+
+def lexicon_of(engine: Engine) -> Any:
+    with engine._live() as live:
+        return live.shop.current.lexicon
+
+
+def test_processors_learn_the_words_and_lose_those_that_are_gone(engine: Engine) -> None:
+    engine.words.read()
+    assert lexicon_of(engine).words["shoe"] == 5
+    assert lexicon_of(engine).words["acme"] == 10  # a brand
+    assert lexicon_of(engine).together("red", "shoe") == 0  # one title alone
+    engine.put([(Product(id="z", title="Zebra rug"), [])])
+    assert lexicon_of(engine).knows("zebra")
+    engine.words.read()
+    engine.delete("z")
+    engine.words.read()
+    assert not lexicon_of(engine).knows("zebra")
+
+
+def test_a_trial_knows_the_words_of_its_generation(engine: Engine) -> None:
+    with engine.trial() as trial:
+        assert trial.live.shop.current.lexicon.knows("shoe")
+
+
+def test_a_broken_file_of_synonyms_is_a_problem_of_the_shop(engine: Engine) -> None:
+    assert not any("synonyms" in problem for problem in engine.health().problems)
+    engine.synonyms.path.write_text("[")
+    assert any("synonyms.json" in problem for problem in engine.health().problems)
