@@ -8,7 +8,7 @@ see, are in :mod:`engine.window`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -258,20 +258,15 @@ class ShopView(Struct, frozen=True, eq=False):
 
 
 class QueryProcessor(Protocol):
-    """A step of query understanding: language, spelling, translation, spans."""
+    """A step of query understanding: language, spelling, translation, spans.
+
+    One that writes business rules into the plan says so by an attribute ``applies_rules = True``:
+    where it fails, the engine hides all that any rule in force hides.
+    """
 
     def process(self, plan: QueryPlan, shop: ShopView) -> QueryPlan:
         """The plan with what this step found; ``plan`` itself where that is nothing."""
         ...
-
-
-@runtime_checkable
-class AppliesRules(Protocol):
-    """What a query processor may declare besides: that it writes the business rules into the plan.
-    Where it fails, the engine hides all that any rule in force hides."""
-
-    @property
-    def applies_rules(self) -> Literal[True]: ...
 
 
 class RawRecord(Struct, frozen=True):

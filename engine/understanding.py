@@ -15,7 +15,7 @@ from .filters import parse_filters
 from .guard import Guard, PluginFailed
 from .isolation import IsolatedProcessor
 from .plan import PlanStep, QueryPlan
-from .protocols import AppliesRules, QueryProcessor, ShopView
+from .protocols import QueryProcessor, ShopView
 from .rules import hidden_by_any
 from .schema import IndexSchema
 from .types import Degraded, Query, SearchRequest
@@ -87,7 +87,7 @@ def understand(
             after = guard.call(partial(processor.process, plan, shop), check)
         except PluginFailed as error:
             degraded.append(Degraded(guard.name, str(error)))
-            if isinstance(processor, AppliesRules):
+            if getattr(processor, "applies_rules", False):
                 at = plan.at or datetime.now(UTC)
                 hidden = hidden_by_any(shop.rules, shop.schema, at)
                 plan = msgspec.structs.replace(plan, rules=(*plan.rules, *hidden))

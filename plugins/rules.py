@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal
 
 import msgspec
 import numpy as np
@@ -42,7 +41,7 @@ MOST = 1e4
 class ApplyRules:
     """The processor. Compiles the rules once for as long as they are the same."""
 
-    applies_rules: Literal[True] = True
+    applies_rules = True
 
     def __init__(self) -> None:
         self._compiled: tuple[RuleSet, object, Matchers] | None = None
