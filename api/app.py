@@ -58,6 +58,8 @@ def create_app(engines: Mapping[str, Engine]) -> Litestar:
         try:
             yield
         finally:
+            for shop in shops.by_key.values():
+                shop.engine.end_trials()
             shops.workers.close()
 
     app = Litestar(

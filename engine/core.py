@@ -71,6 +71,7 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
         self._changing = threading.Lock()  # taken inside the one above
         self._refusal = ""
         self._tried: set[str] = set()
+        self._ending = threading.Event()
         with ExitStack() as opened:
             self._pool = DaemonPool()
             opened.callback(self._pool.close)

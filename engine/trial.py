@@ -18,7 +18,14 @@ from msgspec import structs
 from .assembly import open_localization
 from .behaviour import Behaviour
 from .components import Components
-from .errors import IndexMismatch, InvalidRequest, InvalidSettings, NoIndex, StoreLocked
+from .errors import (
+    IndexMismatch,
+    InvalidRequest,
+    InvalidSettings,
+    NoIndex,
+    StoreLocked,
+    StoreUnavailable,
+)
 from .generations import GenerationStatus, mismatch
 from .guard import DaemonPool
 from .lanes import LANE_WEIGHTS
@@ -45,13 +52,16 @@ class Trial:
 
     live: Live
     settings: Settings
+    ending: threading.Event
 
     @property
     def generation(self) -> str:
         return self.live.generation
 
     def search(self, request: SearchRequest) -> SearchResponse:
-        """As :meth:`engine.core.Engine.search`."""
+        """As :meth:`engine.core.Engine.search`; raises StoreUnavailable once trials must end."""
+        if self.ending.is_set():
+            raise StoreUnavailable("the shop is closing; evaluate again when it is back")
         validate_request(request, frozenset(self.live.pipelines))
         return run_search(request, self.live, self.settings.search)
 
@@ -81,7 +91,7 @@ class Trial:
             raise InvalidRequest(f"search: {error}", field="search") from error
         pipeline = replace(self.live.pipelines[profile], weights=weights)
         live = replace(self.live, pipelines={**self.live.pipelines, profile: pipeline})
-        return Trial(live, structs.replace(self.settings, search=changed))
+        return Trial(live, structs.replace(self.settings, search=changed), self.ending)
 
 
 class KnowsGenerations:
@@ -100,6 +110,7 @@ class KnowsGenerations:
     _image: Encoder
     _writer: Writer
     _tried: set[str]
+    _ending: threading.Event
 
     def generations(self) -> list[GenerationStatus]:
         """Built generations, oldest first."""
@@ -146,7 +157,12 @@ class KnowsGenerations:
             warm_up([p for line in lines.values() for p in line.query_processors], shop.current)
             coders, localization = (self._text, self._image), open_localization(settings)
             live = Live(name, store, *coders, lines, shop, self.behaviour, localization)
-            yield Trial(live, settings)
+            yield Trial(live, settings, self._ending)
+
+    def end_trials(self) -> None:
+        """Let no trial search any more, so that an evaluation of minutes does not hold up the end
+        of this engine, which is to follow."""
+        self._ending.set()
 
     @contextmanager
     def _held(self, generation: str) -> Iterator[tuple[str, VectorStore]]:

@@ -14,6 +14,7 @@ from engine import (
     SearchRequest,
     Settings,
     StoreLocked,
+    StoreUnavailable,
 )
 from engine.settings import ProfileSettings
 
@@ -74,6 +75,16 @@ def test_numbers_can_be_adjusted(fresh: Engine) -> None:
         for wrong in ({"weights.nonsense": 1.0}, {"weights.bm25": -1.0}, {"deep": 1}, {"depth": 0}):
             with pytest.raises(InvalidRequest):
                 trial.adjusted("words", wrong)
+
+
+def test_an_evaluation_does_not_hold_up_the_end(fresh: Engine) -> None:
+    with fresh.trial() as trial:
+        trial.search(RED_MUG)
+        fresh.end_trials()
+        for each in (trial, trial.adjusted("words", {"depth": 3})):
+            with pytest.raises(StoreUnavailable, match="closing"):
+                each.search(RED_MUG)
+        assert fresh.search(RED_MUG).hits, "shoppers are answered until the end"
 
 
 def test_other_models_cannot_be_tried(fresh: Engine) -> None:
