@@ -19,7 +19,7 @@ from .assembly import open_behaviour, open_localization, open_stores, serving_en
 from .behaviour import KnowsShoppers
 from .components import Components
 from .errors import IndexMismatch, NoIndex, NotFound
-from .experiments import check_experiments, take_part
+from .experiments import check_experiments, met, take_part
 from .guard import DaemonPool
 from .health import Watched
 from .images import read_photos
@@ -155,16 +155,14 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
         Raises:
             What :meth:`search` raises.
         """
+        request = met(request, self.settings)
         validate_request(request, frozenset(self.settings.profiles))
         with self._live() as live:
             return plan_search(request, live, self.settings.search, at)
 
     def standing(self, product: str, request: SearchRequest) -> Standing:
-        """What becomes of ``product`` in a search, and why (:mod:`engine.standing`).
-
-        Raises:
-            NotFound: the index has no such product. And what :meth:`search` raises.
-        """
+        """What becomes of ``product`` in a search, and why (:mod:`engine.standing`). Raises NotFound
+        for one that the index has not, and what :meth:`search` raises."""
         validate_request(request, frozenset(self.settings.profiles))
         with self._live() as live:
             return standing_of(product, request, live, self.settings.search)
@@ -179,6 +177,7 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
         Raises:
             What :meth:`search` raises.
         """
+        request = met(request, self.settings)
         validate_request(request, frozenset(self.settings.profiles))
         with self._live() as live:
             return run_window(request, live, self.settings.search, self._pool, fields, vectors)
@@ -269,13 +268,6 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
             raise NotFound("no older generation to roll back to", field="generation")
         self.promote(older[-1])
         return older[-1]
-
-    def drop(self, generation: str) -> None:
-        """Delete a generation that is not live."""
-        with self._promoting:
-            self._refuse_tried(generation)
-            self._stores.drop(generation)
-            self._journal.forget(generation)
 
     @property
     def schema(self) -> IndexSchema:
