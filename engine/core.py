@@ -161,8 +161,8 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
             return plan_search(request, live, self.settings.search, at)
 
     def standing(self, product: str, request: SearchRequest) -> Standing:
-        """What becomes of ``product`` in a search, and why (:mod:`engine.standing`). Raises NotFound
-        for one that the index has not, and what :meth:`search` raises."""
+        """What becomes of ``product`` in a search, and why (:mod:`engine.standing`). Raises
+        NotFound for one that the index has not, and what :meth:`search` raises."""
         validate_request(request, frozenset(self.settings.profiles))
         with self._live() as live:
             return standing_of(product, request, live, self.settings.search)
