@@ -60,6 +60,18 @@ def arm_of(name: str, experiment: ExperimentSettings, shopper: str) -> str:
     return profile
 
 
+def met(request: SearchRequest, settings: Settings) -> SearchRequest:
+    """The request with a profile in place of an experiment: the shopper's, or the first one."""
+    experiment = settings.experiments.get(request.profile)
+    if experiment is None:
+        return request
+    shopper = request.user_id or request.session_id
+    profile, *_ = experiment.profiles
+    if shopper is not None and experiment.method == "split":
+        profile = arm_of(request.profile, experiment, shopper)
+    return structs.replace(request, profile=profile)
+
+
 def take_part(
     name: str, settings: Settings, request: SearchRequest, search: Search
 ) -> SearchResponse:

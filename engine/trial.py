@@ -28,6 +28,7 @@ from .errors import (
 )
 from .generations import GenerationStatus, mismatch
 from .guard import DaemonPool
+from .journal import Journal
 from .lanes import LANE_WEIGHTS
 from .live import Live, LiveSlot
 from .manager import PluginManager
@@ -109,6 +110,7 @@ class KnowsGenerations:
     _text: Encoder
     _image: Encoder
     _writer: Writer
+    _journal: Journal
     _tried: set[str]
     _ending: threading.Event
 
@@ -158,6 +160,13 @@ class KnowsGenerations:
             coders, localization = (self._text, self._image), open_localization(settings)
             live = Live(name, store, *coders, lines, shop, self.behaviour, localization)
             yield Trial(live, settings, self._ending)
+
+    def drop(self, generation: str) -> None:
+        """Delete a generation that is not live."""
+        with self._promoting:
+            self._refuse_tried(generation)
+            self._stores.drop(generation)
+            self._journal.forget(generation)
 
     def end_trials(self) -> None:
         """Let no trial search any more, so that an evaluation of minutes does not hold up the end

@@ -79,6 +79,16 @@ def test_without_a_shopper_nobody_takes_part(engine: Engine) -> None:
     assert (answer.arm, ids(answer.hits)) == ("", ids(plain.hits))
 
 
+def test_plans_and_windows_are_those_of_the_profile_met(engine: Engine) -> None:
+    assert engine.plan(ASKED)[0].text == "red mug"
+    assert engine.understand("red mug", profile="trial")[0].text == "red mug"
+    mixed = engine.settings.experiments["trial"].method == "interleave"
+    for shopper in ("ada", "ben", "cy", "dee"):
+        asked = msgspec.structs.replace(ASKED, user_id=shopper)
+        profile = "words" if mixed else arm_of("trial", SPLIT, shopper)
+        assert engine.window(asked).request.profile == profile
+
+
 def test_pages_neither_overlap_nor_skip(engine: Engine) -> None:
     asked = msgspec.structs.replace(ASKED, session_id="s1")
     whole = engine.search(msgspec.structs.replace(asked, limit=12)).hits
@@ -152,9 +162,10 @@ def events(arms: dict[str, float], shoppers: int, seed: int = 0, **more: Any) ->
     for n, (arm, share) in ((n, pair) for n in range(shoppers) for pair in arms.items()):
         user = f"{arm}-{n}"
         for search in range(2):
-            given: dict[str, Any] = {"time": NOW, "user_id": user, "variant": f"trial:{arm}", "query": "mug"}
-            given["search_id"] = f"{user}-{search}"
-            slow: dict[str, Any] = {"results": int(n % 10 != 0), "took_ms": 10.0 if arm == "words" else 15.0}
+            given: dict[str, Any] = {"time": NOW, "user_id": user, "variant": f"trial:{arm}"}
+            given |= {"query": "mug", "search_id": f"{user}-{search}"}
+            slow: dict[str, Any] = {"took_ms": 10.0 if arm == "words" else 15.0}
+            slow["results"] = int(n % 10 != 0)
             id = f"{user}-{search}"
             found.append(Event(f"i-{id}", "impression", products=shown, **slow, **given, **more))
             if rng.random() < share:
