@@ -23,6 +23,10 @@ OPENINGS = forms(
 )
 """Words that a description of a need begins with: "somewhere to", "keep my", "make … at"."""
 
+SEEN, SURE = frozenset({"color", "department"}), 0.8
+"""Labels that name a product though no field of the shop has them ("green shirts for men"), and how
+sure the reader must be."""
+
 
 def is_need(text: str, spans: Sequence[Span], gazetteer: Gazetteer) -> bool:
     """A phrase of at least :data:`LEAST_WORDS` words that opens like one, or that names nothing a
@@ -30,5 +34,5 @@ def is_need(text: str, spans: Sequence[Span], gazetteer: Gazetteer) -> bool:
     words = [word.form for word in words_of(text)]
     if len(words) < LEAST_WORDS or FUNCTION_WORDS.isdisjoint(words):
         return False
-    named = any(span.field for span in spans)
+    named = any(span.field or (span.label in SEEN and span.confidence >= SURE) for span in spans)
     return words[0] in OPENINGS or (not named and any(gazetteer.vocabulary.values()))
