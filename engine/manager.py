@@ -54,7 +54,6 @@ BUILTINS = (
     "plugins.caps",
     "plugins.diversity",
     "plugins.explore",
-    "plugins.explore",
     "plugins.cross_encoder",
     "plugins.sqlite_events",
     "plugins.postgres_events",

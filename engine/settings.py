@@ -96,8 +96,14 @@ class ProfileSettings(_Table, frozen=True):
     left out, instead of its encoder's noise floor, and ``group_by``, a keyword field whose values
     show once each in a result, as "group_id" does for variants ("": none)."""
 
-    query_processors: tuple[str, ...] = ("normalize", "understand", "rules")
-    rankers: tuple[str, ...] = ("understood", "availability", "rules")
+    query_processors: tuple[str, ...] = (
+        "normalize",
+        "spelling",
+        "understand",
+        "synonyms",
+        "rules",
+    )
+    rankers: tuple[str, ...] = ("understood", "personal", "availability", "rules")
     arrangers: tuple[str, ...] = ()
     weights: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
     cutoffs: dict[str, float] = field(default_factory=dict)

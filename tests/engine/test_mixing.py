@@ -50,9 +50,7 @@ def test_scores_are_the_sum_of_what_each_brings(
 
 
 @given(LISTS, st.integers(0, 100))
-def test_the_order_of_the_recommenders_does_not_matter(
-    lists: dict[str, list[str]], k: int
-) -> None:
+def test_the_order_of_the_recommenders_does_not_matter(lists: dict[str, list[str]], k: int) -> None:
     turned = dict(reversed(lists.items()))
     one = mix({name: named(ids) for name, ids in lists.items()}, {}, k)
     other = mix({name: named(ids) for name, ids in turned.items()}, {}, k)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from engine import FieldKind, InvalidSettings, Settings, load_settings
-from engine.settings import FILE_NAME
+from engine.settings import FILE_NAME, ProfileSettings
 
 FULL = """
 shop = "shoes"
@@ -50,7 +50,7 @@ def test_a_file(file: Path) -> None:
     assert settings.search.rrf_k == 10
     assert settings.profiles["default"].rankers == ("availability", "thrifty")
     assert settings.profiles["plain"].weights == {"image": 0.5}
-    assert settings.profiles["plain"].query_processors == ("normalize", "understand", "rules")
+    assert settings.profiles["plain"].query_processors == ProfileSettings().query_processors
 
 
 def test_without_a_file_everything_has_a_default(
