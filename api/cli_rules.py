@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-import httpx
 import msgspec
 from rich.console import Console
 from rich.markup import escape
@@ -23,12 +21,10 @@ from engine.schema import IndexSchema
 from . import rules
 from .cli_common import config_option, settings_from
 from .convert import filter_pair, filters_from_pairs
-from .engines import open_engine
+from .engines import Shop, open_shop
 from .remote import call, declared_fields
-from .running import find_server
 from .schemas import Rules, RuleTested
 
-Shop = httpx.Client | Engine
 """The running server that holds the shop, or the shop itself."""
 
 
@@ -41,7 +37,7 @@ def command() -> None:
 @config_option
 def list_all(config: Path | None) -> None:
     """Show all rules in the order of their file."""
-    with _open(config) as shop:
+    with open_shop(settings_from(config)) as shop:
         found = _listed(shop)
     table = Table("rule", "priority", "does", "", box=None)
     for view in found.rules:
@@ -55,7 +51,7 @@ def list_all(config: Path | None) -> None:
 @config_option
 def check(config: Path | None) -> None:
     """Say what is wrong with the file of rules; exit status 1 where anything is."""
-    with _open(config) as shop:
+    with open_shop(settings_from(config)) as shop:
         found = _listed(shop)
     for problem in found.problems:
         click.echo(problem, err=True)
@@ -74,7 +70,7 @@ def check(config: Path | None) -> None:
 def test(text: str, filters: tuple[str, ...], config: Path | None, **asked: Any) -> None:
     """Tell what the rules would do to a search for TEXT, or to browsing without it."""
     pairs = [filter_pair(item) for item in filters]
-    with _open(config) as shop:
+    with open_shop(settings_from(config)) as shop:
         chosen = filters_from_pairs(pairs, _schema(shop)) if pairs else {}
         found = _tried(shop, {**asked, "text": text or None, "filters": chosen})
     console = Console(highlight=False, soft_wrap=True)
@@ -82,17 +78,6 @@ def test(text: str, filters: tuple[str, ...], config: Path | None, **asked: Any)
     for rule in found.rules:
         for line in _told(rule):
             console.print(escape(line), style="dim" if rule.skipped else "")
-
-
-@contextmanager
-def _open(config: Path | None) -> Iterator[Shop]:
-    settings = settings_from(config)
-    if client := find_server(settings):
-        with closing(client):
-            yield client
-    else:
-        with open_engine(settings) as engine:
-            yield engine
 
 
 def _listed(shop: Shop) -> Rules:

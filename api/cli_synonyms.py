@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import quote
 
 import click
-import httpx
 import msgspec
 from rich.console import Console
 from rich.markup import escape
@@ -21,12 +18,10 @@ from engine.synonyms import Status, Synonym
 
 from . import synonyms
 from .cli_common import config_option, settings_from
-from .engines import open_engine
+from .engines import Shop, open_shop
 from .remote import call
-from .running import find_server
 from .schemas import SynonymLines, Synonyms, SynonymsAdded
 
-Shop = httpx.Client | Engine
 """The running server that holds the shop, or the shop itself."""
 
 
@@ -40,7 +35,7 @@ def command() -> None:
 @config_option
 def list_all(status: str | None, config: Path | None) -> None:
     """Show all synonyms in the order of their file."""
-    with _open(config) as shop:
+    with open_shop(settings_from(config)) as shop:
         found = _listed(shop)
     table = Table("id", "synonyms", "locale", "status", "", box=None)
     for synonym in (view.synonym for view in found.synonyms):
@@ -61,7 +56,7 @@ def list_all(status: str | None, config: Path | None) -> None:
 def add(words: tuple[str, ...], meant: tuple[str, ...], locale: str, config: Path | None) -> None:
     """Let all WORDS mean the same; quote those of several words."""
     line = ", ".join(words) + (f" => {', '.join(meant)}" if meant else "")
-    with _open(config) as shop:
+    with open_shop(settings_from(config)) as shop:
         _tell(_imported(shop, SynonymLines(line, locale)))
 
 
@@ -71,7 +66,7 @@ def add(words: tuple[str, ...], meant: tuple[str, ...], locale: str, config: Pat
 @config_option
 def import_lines(file: TextIO, locale: str, config: Path | None) -> None:
     """Add the synonyms of FILE: lines such as "sofa, couch" and "tablet => ipad"."""
-    with _open(config) as shop:
+    with open_shop(settings_from(config)) as shop:
         _tell(_imported(shop, SynonymLines(file.read(), locale)))
 
 
@@ -79,7 +74,7 @@ def import_lines(file: TextIO, locale: str, config: Path | None) -> None:
 @config_option
 def mine(config: Path | None) -> None:
     """Look for candidates in what shoppers do; they have no effect until approved."""
-    with _open(config) as shop:
+    with open_shop(settings_from(config)) as shop:
         if isinstance(shop, Engine):
             found = synonyms.mine_synonyms(shop)
         else:
@@ -103,17 +98,6 @@ def reject(ids: tuple[str, ...], config: Path | None) -> None:
     _decide(ids, "rejected", config)
 
 
-@contextmanager
-def _open(config: Path | None) -> Iterator[Shop]:
-    settings = settings_from(config)
-    if client := find_server(settings):
-        with closing(client):
-            yield client
-    else:
-        with open_engine(settings) as engine:
-            yield engine
-
-
 def _listed(shop: Shop) -> Synonyms:
     if isinstance(shop, Engine):
         return synonyms.list_synonyms(shop)
@@ -127,7 +111,7 @@ def _imported(shop: Shop, lines: SynonymLines) -> SynonymsAdded:
 
 
 def _decide(ids: tuple[str, ...], status: Status, config: Path | None) -> None:
-    with _open(config) as shop:
+    with open_shop(settings_from(config)) as shop:
         for id in ids:
             path = f"/v1/synonyms/{quote(id, safe='')}"
             if isinstance(shop, Engine):

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import httpx
+
 from engine.core import Engine
 from engine.evaluation.gate import Evidence, Gate, load_gate, pass_gate
 from engine.settings import Settings
 from indexer import PhotoLoader, drop_old_generations
 
+from .running import find_server
+
+Shop = httpx.Client | Engine
+"""A shop as a command finds it: the server that holds its data folder, or an engine over it."""
+
 
 def open_engine(settings: Settings) -> Engine:
     """An engine that finds photos wherever the indexer does."""
     return Engine(settings, load_images=PhotoLoader(settings).images)
+
+
+@contextmanager
+def open_shop(settings: Settings) -> Iterator[Shop]:
+    """The running server where there is one, else an engine, for as long as the command needs."""
+    if client := find_server(settings):
+        with closing(client):
+            yield client
+    else:
+        with open_engine(settings) as engine:
+            yield engine
 
 
 def check_generation(
