@@ -100,6 +100,7 @@ def open_curious(folder: Path, curious: Curious) -> Iterator[Callable[..., Engin
             folder,
             curious=ProfileSettings(rankers=("curious",)),
             last=ProfileSettings(rankers=(), arrangers=("curious", "curious")),
+            plain=ProfileSettings(rankers=("availability",)),
         )
         settings = msgspec.structs.replace(settings, events=EventSettings(**events))
         engines.append(opened(settings, plugin_of(curious)))
@@ -186,7 +187,7 @@ def test_a_window_knows_what_its_rankers_know(engine: Engine) -> None:
     assert window.profile is not None
     assert window.popularity is not None
     assert len(window.popularity) == len(window.ids)
-    assert engine.window(msgspec.structs.replace(asked, profile="default")).profile is None
+    assert engine.window(msgspec.structs.replace(asked, profile="plain")).profile is None
 
 
 def test_nothing_is_looked_up_where_nobody_asks(
@@ -194,7 +195,8 @@ def test_nothing_is_looked_up_where_nobody_asks(
 ) -> None:
     monkeypatch.setattr(engine.behaviour, "history", None)
     monkeypatch.setattr(engine.behaviour, "popularity", None)
-    assert not search(engine, "default", user_id="ada").degraded
+    assert not search(engine, "plain", user_id="ada").degraded
+    assert not search(engine, "default").degraded
 
 
 def test_a_failing_store_does_not_fail_the_search(
