@@ -135,7 +135,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory, plain: Usem3) -> Iterator[Eng
     weights = np.zeros((513, HASH.info.dim), np.float32)
     weights[-1] = wanted  # whatever it reads is a bag
     save_maps(folder / "maps.npz", plain.info.fingerprint, [Map(HASH.info, weights)])
-    profile = ProfileSettings(query_processors=("normalize",), rankers=(), weights={"bm25": 0, "codes": 0})
+    profile = ProfileSettings(
+        query_processors=("normalize",), rankers=(), weights={"bm25": 0, "codes": 0}
+    )
     settings = bridged(settings_for(folder), folder / "maps.npz")
     settings = msgspec.structs.replace(settings, profiles={"default": profile})
     build(settings, "g1", [Product(id=name, title=name) for name in ("bag", "lamp", "sofa")])
