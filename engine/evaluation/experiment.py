@@ -1,7 +1,8 @@
 """What came of an experiment, from the events that carry its arms.
 
-Searches are impressions; an impression and its clicks are joined by ``search_id``, or without one
-by shopper and words. Figures are about arms, never about shoppers or queries, and an arm of fewer
+Searches are impressions from the first place on; further pages belong to the shopper's last search
+for the same words. An impression and its clicks are joined by ``search_id``, or without one by
+shopper and words. Figures are about arms, never about shoppers or queries, and an arm of fewer
 shoppers than ``events.anonymity`` has none. Intervals resample shoppers, not searches: those of one
 shopper are alike.
 """
@@ -78,7 +79,8 @@ class _Search:
     took_ms: float | None = None
     places: dict[str, int] = field(default_factory=dict)
     clicked: list[int] = field(default_factory=list)
-    teams: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    teams: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Products clicked, by whom they count for."""
     bought: bool = False
 
 
@@ -151,26 +153,38 @@ def _warnings(arms: Sequence[Arm], at_least: int) -> Iterable[str]:
 
 def _searches(batches: Iterable[Sequence[Event]], name: str) -> list[_Search]:
     """What the events of one experiment say, by search; later events add to it."""
-    found: dict[tuple[str, ...], _Search] = {}
+    found: list[_Search] = []
+    last: dict[tuple[str, ...], _Search] = {}
     for event in (event for batch in batches for event in batch):
         experiment, _, arm = event.variant.partition(":")
         shopper = event.user_id or event.session_id
         if experiment != name or shopper is None:
             continue
-        words = " ".join(event.query.casefold().split())
-        key = ("id", event.search_id) if event.search_id else ("words", shopper, words)
+        words = ("words", shopper, " ".join(event.query.casefold().split()))
+        key = ("id", event.search_id) if event.search_id else words
         if event.type == "impression":
-            seen = found[key] = _Search(arm, shopper, event.results, event.took_ms)
-            seen.places = {p.id: p.position or n for n, p in enumerate(event.products, 1)}
-        elif key in found:
-            seen = found[key]
-            for product in event.products:
-                seen.bought |= event.type == "purchase"
-                if event.type == "click":
-                    place = product.position or seen.places.get(product.id)
-                    seen.clicked += [place] if place else []
-                    seen.teams[arm] += 1
-    return list(found.values())
+            places = {p.id: p.position or n for n, p in enumerate(event.products, 1)}
+            seen = last.get(key) if event.search_id else None
+            if seen is None and min(places.values(), default=1) > 1:
+                seen = last.get(words)
+            if seen is None:
+                seen = _Search(arm, shopper, event.results, event.took_ms)
+                found.append(seen)
+            seen.places |= places
+            last[key] = last[words] = seen
+        elif key in last:
+            _add(last[key], event, arm)
+    return found
+
+
+def _add(seen: _Search, event: Event, arm: str) -> None:
+    """What was done with the products of a search."""
+    seen.bought |= event.type == "purchase" and bool(event.products)
+    if event.type == "click":
+        for product in event.products:
+            place = product.position or seen.places.get(product.id)
+            seen.clicked += [place] if place else []
+            seen.teams[arm].add(product.id)
 
 
 def _tables(searches: Sequence[_Search]) -> dict[str, tuple[Floats, Floats]]:
@@ -218,7 +232,7 @@ def _interleaving(
         return ExperimentReport(name, "interleave", at_least, confidence, arms, None, [warning])
     won, counted = np.zeros(len(rows)), np.zeros(len(rows))
     for search in clicked:
-        lead = search.teams[second] - search.teams[first]
+        lead = len(search.teams[second]) - len(search.teams[first])
         won[rows[search.shopper]] += 0.5 + 0.5 * ((lead > 0) - (lead < 0))
         counted[rows[search.shopper]] += 1
     low, high = ratio_interval(won, counted, confidence, seed)

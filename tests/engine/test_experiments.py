@@ -12,7 +12,17 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine import Engine, Event, EventProduct, Hit, InvalidSettings, Query, SearchRequest, SortBy
+from engine import (
+    Engine,
+    Event,
+    EventProduct,
+    Hit,
+    InvalidRequest,
+    InvalidSettings,
+    Query,
+    SearchRequest,
+    SortBy,
+)
 from engine.evaluation.experiment import analyse
 from engine.experiments import arm_of, team_draft
 from engine.settings import ExperimentSettings, Settings
@@ -98,6 +108,17 @@ def test_pages_neither_overlap_nor_skip(engine: Engine) -> None:
         for hit in engine.search(msgspec.structs.replace(asked, offset=offset)).hits
     ]
     assert [(hit.id, hit.arm) for hit in pages[:12]] == [(hit.id, hit.arm) for hit in whole]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [({"offset": -3}, "offset"), ({"limit": -1}, "limit"), ({"offset": 999}, "offset")],
+)
+def test_pages_are_checked_as_elsewhere(engine: Engine, wrong: dict[str, Any], field: str) -> None:
+    asked = msgspec.structs.replace(ASKED, user_id="ada", **wrong)
+    with pytest.raises(InvalidRequest) as refused:
+        engine.search(asked)
+    assert refused.value.field == field
 
 
 def test_sorted_results_are_not_mixed(engine: Engine) -> None:
@@ -210,6 +231,47 @@ def test_clicks_without_search_ids_join_by_words() -> None:
     plain = [msgspec.structs.replace(e, search_id="") for e in events({"words": 1.0}, 20)]
     report = analyse([plain], "trial", SPLIT, 10)
     assert report.arms[0].figures["CTR@10"].value == 1.0
+
+
+def test_a_search_made_again_is_another_one() -> None:
+    given: dict[str, Any] = {"time": NOW, "user_id": "ada", "variant": "trial:words"}
+    given["query"] = "mug"
+    product = (EventProduct("p1", 1),)
+    found = [
+        Event("i1", "impression", products=product, **given),
+        Event("c1", "click", products=product, **given),
+        Event("i2", "impression", products=product, **given),
+    ]
+    words, _ = analyse([found], "trial", SPLIT, at_least=1).arms
+    assert (words.searches, words.figures["CTR@10"].value) == (2, 0.5)
+
+
+@pytest.mark.parametrize("ids", [("s1", "s2"), ("s1", "s1"), ("", "")])
+def test_a_second_page_is_the_same_search(ids: tuple[str, str]) -> None:
+    given: dict[str, Any] = {"time": NOW, "user_id": "ada", "variant": "trial:words"}
+    given["query"] = "mug"
+    first, second = (EventProduct("p1", 1),), (EventProduct("p11", 11),)
+    shown: dict[str, Any] = {"took_ms": 10.0, "results": 12}
+    found = [
+        Event("i1", "impression", products=first, search_id=ids[0], **shown, **given),
+        Event("c1", "click", products=first, search_id=ids[0], **given),
+        Event("i2", "impression", products=second, search_id=ids[1], **shown, **given),
+        Event("c2", "click", products=(EventProduct("p11"),), search_id=ids[1], **given),
+    ]
+    words, _ = analyse([found], "trial", SPLIT, at_least=1).arms
+    assert (words.searches, words.figures["CTR@10"].value) == (1, 1.0)
+    assert words.figures["MRR of clicks"].value == 1.0
+
+
+def test_clicking_one_product_again_wins_nothing_more() -> None:
+    given: dict[str, Any] = {"time": NOW, "session_id": "s", "search_id": "s"}
+    found = [Event("i", "impression", variant="trial", **given)]
+    for id, team, product in (("1", "bare", "p1"), ("2", "bare", "p1"), ("3", "words", "p2")):
+        clicked = (EventProduct(product),)
+        found.append(Event(id, "click", products=clicked, variant=f"trial:{team}", **given))
+    preference = analyse([found], "trial", MIXED, at_least=1).preference
+    assert preference is not None
+    assert preference.value == 0, "a tie"
 
 
 def test_a_report_of_interleaving() -> None:
