@@ -70,7 +70,7 @@ class LocalShop:
     def promote(self, generation: str, gate: Path | None, *, force: bool) -> Evidence | None:
         sent = with_pictures(gate) if gate else None
         evidence = check_generation(self._engine, generation, sent, force=force)
-        promote_generation(self._engine, generation)
+        promote_generation(self._engine, generation, evidence)
         return evidence
 
 

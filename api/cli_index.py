@@ -65,7 +65,7 @@ def promote(settings: Settings, generation: str, *, force: bool) -> None:
         else:
             with open_engine(settings) as engine:
                 evidence = check_generation(engine, generation, force=force)
-                promote_generation(engine, generation)
+                promote_generation(engine, generation, evidence)
     if evidence is not None:
         show_evidence(evidence)
 

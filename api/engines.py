@@ -51,7 +51,9 @@ def check_generation(
     return pass_gate(engine, name, gate, force=force, folder=folder)
 
 
-def promote_generation(engine: Engine, name: str) -> None:
-    """Make ``name`` live and drop what nobody will roll back to."""
-    engine.promote(name)
+def promote_generation(engine: Engine, name: str, evidence: Evidence | None = None) -> None:
+    """Make ``name`` live and drop what nobody will roll back to. It goes live only in place of
+    what a gate that it passed compared it with; GateRefused if that is not live any more."""
+    passed = evidence is not None and evidence.passed
+    engine.promote(name, evidence.live if evidence is not None and passed else None)
     drop_old_generations(engine)

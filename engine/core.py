@@ -18,7 +18,7 @@ from PIL.Image import Image
 from .assembly import open_behaviour, open_localization, open_stores, serving_encoders
 from .behaviour import KnowsShoppers
 from .components import Components
-from .errors import IndexMismatch, NoIndex, NotFound
+from .errors import GateRefused, IndexMismatch, NoIndex, NotFound
 from .experiments import check_experiments, met, take_part
 from .guard import DaemonPool
 from .health import Watched
@@ -122,9 +122,11 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
             NoIndex: nothing has been indexed. IndexMismatch: by another model only.
             StoreError: the store failed.
         """
+        profiles = frozenset(self.settings.profiles)
         if request.profile in self.settings.experiments:
+            validate_request(met(request, self.settings), profiles)
             return take_part(request.profile, self.settings, request, self.search)
-        validate_request(request, frozenset(self.settings.profiles))
+        validate_request(request, profiles)
         with self._live() as live:
             return run_search(request, live, self.settings.search)
 
@@ -229,19 +231,25 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
             self._writer.delete(product_id, live)
             self.words.changed()
 
-    def promote(self, generation: str) -> None:
+    def promote(self, generation: str, instead_of: str | None = None) -> None:
         """Make a built generation live without losing a write or failing a search.
 
         Writes it has not absorbed are replayed into it first; the switch is atomic, and the
-        old generation closes after its last reader.
+        old generation closes after its last reader. ``instead_of`` is the live one that it was
+        compared with ("": none was live).
 
         Raises:
             NotFound: no such built generation. IndexMismatch: made by another model.
+            GateRefused: another one than ``instead_of`` went live meanwhile.
         """
         with self._promoting:
             with self._slot.lease() as live:
-                if live is not None and live.generation == generation:
-                    return
+                current = live.generation if live is not None else ""
+            if current == generation:
+                return
+            if instead_of not in (None, current):
+                said = f"compared with {instead_of or 'nothing'}, but {current} is live by now"
+                raise GateRefused(f"{generation}: {said}; promote it again", field="generation")
             self._refuse_tried(generation)
             store = self._open_checked(generation)
             try:

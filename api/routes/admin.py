@@ -107,7 +107,7 @@ async def promote(
     evidence = await shop.workers.try_out(
         check_generation, shop.engine, name, asked.gate, force=asked.force
     )
-    await shop.workers.write(promote_generation, shop.engine, name)
+    await shop.workers.write(promote_generation, shop.engine, name, evidence)
     return Promoted(name, evidence)
 
 

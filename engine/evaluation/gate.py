@@ -153,7 +153,7 @@ def examine(engine: Engine, generation: str, gate: Gate, folder: Path | None = N
     measures = cast(Measures, engine.manager.create("measures", MEASURES))
     if rules.profile not in engine.settings.profiles:
         raise InvalidRequest(f"gate: no profile {rules.profile!r}", field="gate.profile")
-    if all(not one.live for one in engine.generations()):
+    if not any(one.live and one.usable for one in engine.generations()):
         return Evidence(generation, "nothing live")
     with engine.trial(generation) as new, engine.trial() as live:
         load = _loader(engine.settings.images, folder)

@@ -15,10 +15,11 @@ import pytest
 from click.testing import CliRunner
 
 from api.cli import main
+from api.engines import check_generation, promote_generation
 from api.evaluating import with_pictures
 from api.running import Running, publish
-from engine import Engine, Settings
-from engine.settings import GenerationSettings
+from engine import Engine, GateRefused, Settings
+from engine.settings import ComponentSettings, EncoderSettings, GenerationSettings
 from tests.api.harness import (
     build,
     make_settings,
@@ -156,6 +157,33 @@ def test_too_little_evidence_is_said_as_such(settings: Settings, tmp_path: Path)
         assert "are judged, the gate asks for 99%" in detail
         assert refused.json()["evidence"]["verdict"] == "unproven"
         assert live(client) == "g1"
+
+
+def test_what_it_was_compared_with_is_what_it_replaces(settings: Settings, gate: Path) -> None:
+    with Engine.open(settings) as engine:
+        evidence = check_generation(engine, "g3", with_pictures(gate))
+        assert evidence is not None
+        assert evidence.live == "g1"
+        engine.promote("g2")
+        with pytest.raises(GateRefused, match="g2 is live by now"):
+            promote_generation(engine, "g3", evidence)
+        assert engine.health().generation == "g2"
+        promote_generation(engine, "g3", check_generation(engine, "g3", with_pictures(gate)))
+        assert engine.health().generation == "g3"
+
+
+def test_after_a_change_of_models_there_is_nothing_to_compare_with(
+    settings: Settings, gate: Path, photo_root: Path
+) -> None:
+    salted = ComponentSettings("hash", {"salt": "other"})
+    other = msgspec.structs.replace(settings, encoders=EncoderSettings(salted, salted))
+    build(other, photo_root, "g4", live=False)
+    with Engine.open(other) as engine:
+        evidence = check_generation(engine, "g4", with_pictures(gate))
+        assert evidence is not None
+        assert evidence.verdict == "nothing live"
+        promote_generation(engine, "g4", evidence)
+        assert engine.health().generation == "g4"
 
 
 def test_the_settings_gate_holds_without_being_named(settings: Settings, gate: Path) -> None:
