@@ -22,7 +22,7 @@ from .behaviour import Behaviour
 from .errors import NotFound
 from .events import Event, QueryCount
 from .protocols import ShopView
-from .synonyms import Synonym, key_of, make_id
+from .synonyms import LONGEST_PHRASE, Synonym, key_of, make_id
 from .words import terms
 
 DAYS = 90.0
@@ -74,7 +74,9 @@ def from_sessions(
     """What at least ``at_least`` shoppers typed, clicked on nothing, and soon put in other words
     with which they found something; the pairs of most shoppers first."""
     shoppers: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for shopper, steps in _visits(batches).items():
+    visits, users = _visits(batches)
+    for visit, steps in visits.items():
+        shopper = users.get(visit, visit)
         for before, after in pairwise(steps):
             if before.chosen or not after.chosen or after.time - before.time > SOON:
                 continue
@@ -96,9 +98,10 @@ def from_gaps(queries: Iterable[QueryCount], view: ShopView) -> list[Synonym]:
     asked: dict[str, int] = defaultdict(int)
     for query in queries:
         for word in {term.word for term in terms(query.query)}:
-            if len(word) > SHORTEST and word.isalpha() and not lexicon.knows(word):
+            fits = SHORTEST < len(word) <= LONGEST_PHRASE
+            if fits and word.isalpha() and not lexicon.knows(word):
                 asked[word] += query.shoppers
-    held = [word for word in lexicon.words if len(word) >= SHORTEST and word.isalpha()]
+    held = [w for w in lexicon.words if SHORTEST <= len(w) <= LONGEST_PHRASE and w.isalpha()]
     held = sorted(held, key=lambda word: -lexicon.words[word])[:MAX_TERMS]
     if not asked or not held:
         return []
@@ -114,10 +117,16 @@ def from_gaps(queries: Iterable[QueryCount], view: ShopView) -> list[Synonym]:
     return found
 
 
-def _visits(batches: Iterable[Sequence[Event]]) -> dict[str, list[_Step]]:
-    """The searches of each visit in the order of time, each once."""
+def _visits(
+    batches: Iterable[Sequence[Event]],
+) -> tuple[dict[str, list[_Step]], dict[str, str]]:
+    """The searches of each visit in the order of time, each once; and whose visits they are, as
+    far as that is known: who comes back is one shopper."""
+    users: dict[str, str] = {}
     told: dict[str, dict[tuple[str, ...], _Step]] = defaultdict(dict)
     for event in (event for batch in batches for event in batch):
+        if event.session_id and event.user_id:
+            users[event.session_id] = event.user_id
         words = tuple(term.word for term in terms(event.query))
         if not words or event.time is None:
             continue
@@ -128,7 +137,7 @@ def _visits(batches: Iterable[Sequence[Event]]) -> dict[str, list[_Step]]:
             visit[words] = _Step(event.time, words, chosen)
         else:
             visit[words] = _Step(min(known.time, event.time), words, known.chosen or chosen)
-    return {who: sorted(visit.values()) for who, visit in told.items()}
+    return {who: sorted(visit.values()) for who, visit in told.items()}, users
 
 
 def _replaced(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, str] | None:
@@ -137,7 +146,8 @@ def _replaced(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, str
     new = [word for word in after if word not in before]
     if not gone or not new or len(gone) > LONGEST or len(new) > LONGEST:
         return None
-    return " ".join(gone), " ".join(new)
+    pair = " ".join(gone), " ".join(new)
+    return pair if max(map(len, pair)) <= LONGEST_PHRASE else None
 
 
 def _siblings(a: str, b: str, vocabulary: Vocabulary) -> bool:

@@ -21,7 +21,9 @@ from .words import terms
 
 MAX_PHRASES = 50
 """Of one entry: all of them are searched for with any of them."""
-Phrase = Annotated[str, Meta(min_length=1, max_length=100)]
+LONGEST_PHRASE = 100
+"""Characters."""
+Phrase = Annotated[str, Meta(min_length=1, max_length=LONGEST_PHRASE)]
 Status = Literal["active", "candidate", "rejected"]
 
 
@@ -52,6 +54,10 @@ class Synonym(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
         if len(phrases) > MAX_PHRASES:
             raise ValueError(f"words: {len(phrases)} of them; at most {MAX_PHRASES}")
         for phrase in phrases:
+            if len(phrase) > LONGEST_PHRASE:
+                raise ValueError(
+                    f"words: one has {len(phrase):,} characters; at most {LONGEST_PHRASE}"
+                )
             if not key_of(phrase):
                 raise ValueError(f"words: {phrase!r} has no letter or digit")
         if len({key_of(phrase) for phrase in phrases}) < len(phrases):

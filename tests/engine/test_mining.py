@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -50,6 +51,21 @@ def mined(visits: list[list[Event]], at_least: int = 2) -> list[tuple[str, str]]
     found = from_sessions(visits, at_least, vocabulary)
     assert all(s.status == "candidate" and s.evidence for s in found)
     return [(s.typed[0], s.meant[0]) for s in found]
+
+
+def test_a_user_who_comes_back_is_one_shopper() -> None:
+    """In sessions of their own, and whether or not each event names the user."""
+    searches = "red sneakers", "red trainers"
+    visits = [visit(session, *searches) for session in ("a", "b", "c")]
+    known = [[msgspec.structs.replace(e, user_id="u") for e in events] for events in visits]
+    mixed = [[*events[:1], *visit[1:]] for events, visit in zip(known, visits, strict=True)]
+    assert mined(visits) == [("sneakers", "trainers")]
+    assert mined(known) == mined(mixed) == []
+
+
+def test_words_too_long_for_the_file_are_not_proposed() -> None:
+    visits = [visit(who, "s" * 150, "trainers") for who in "ab"]
+    assert mined(visits) == []
 
 
 def test_what_shoppers_type_instead_is_proposed() -> None:

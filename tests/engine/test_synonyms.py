@@ -102,6 +102,11 @@ def test_a_line_that_is_none_is_told_by_its_number(line: str) -> None:
         read_lines(f"a, b\n# c\n{line}\n")
 
 
+def test_a_phrase_that_no_file_may_hold_is_told_by_its_line() -> None:
+    with pytest.raises(InvalidRequest, match=r"^line 2: .*101 characters; at most 100"):
+        read_lines(f"a, {'b' * 100}\n{'c' * 101} => d\n")
+
+
 def test_ids_are_short_and_by_all_words() -> None:
     assert make_id(["Sofa bed", "couch"]).startswith("sofa-bed-")
     assert make_id(["a", "b"]) != make_id(["a", "c"])
