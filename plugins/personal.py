@@ -212,9 +212,12 @@ def _told(
             like = "like" if toward > 0 else "unlike"
             told["content"] = f"{like} what was looked at {when}"
             continue
-        value = values_of(batch.columns[part.field][row])[-1]
-        share = _share(taste, part.field, value)
-        told[part.field] = f"{value}: {share:.0%} of what was looked at {when}"
+        shares = {
+            v: _share(taste, part.field, v) for v in values_of(batch.columns[part.field][row])
+        }
+        if shares:  # a product that says nothing of the field is no cause in words
+            value = max(reversed(shares), key=shares.__getitem__)
+            told[part.field] = f"{value}: {shares[value]:.0%} of what was looked at {when}"
     return told
 
 

@@ -31,6 +31,12 @@ def every_word(phrase: str) -> TitleTest:
     return test if tests else lambda title: 0.0
 
 
+def says(title: str, phrase: str) -> bool:
+    """Whether a title has the words of ``phrase`` side by side, both in lower case; hyphens stand
+    for spaces."""
+    return f" {' '.join(_WORD.findall(phrase))} " in f" {' '.join(_WORD.findall(title))} "
+
+
 def graded_words(grades: Mapping[str, float]) -> TitleTest:
     """The grade of the best of the words in a title; 0 where it has none."""
 

@@ -34,7 +34,7 @@ from engine import Query, QueryPlan, Ranker, RankingBatch, Register, Span, Vecto
 from .color_kin import colors_in, kin_words
 from .gazetteer import FUNCTION_WORDS
 from .title_measures import contradict, measures_of
-from .title_words import TitleTest, every_word, graded_words
+from .title_words import TitleTest, every_word, graded_words, says
 from .word_forms import forms, words_of
 
 TYPE, COLOR = "core_product_type", "color"
@@ -179,16 +179,19 @@ def _granted(wish: _Wish, column: Sequence[Any] | None, titles: Sequence[str]) -
 def _faults(batch: RankingBatch, titles: Sequence[str]) -> Iterator[tuple[str, float, list[int]]]:
     """What is wrong with products, the share of their score that they keep, and which rows they
     are: those whose title has what was not wanted (where a field knows it, only those that have
-    nothing there, for the others are filtered), and those that state another measure."""
+    nothing there, for the others are filtered) and does not say itself that it lacks it ("non-stick
+    pan"), and those that state another measure."""
     unwanted: set[int] = set()
     for span in batch.plan.spans:
         if span.effect not in ("avoid", "exclude"):
             continue
         tests = [every_word(value) for value in span.values]
         column = batch.columns.get(span.field) if span.field else None
+        typed = span.value.lower()
         for row, title in enumerate(titles):
             if (column is None or column[row] is None) and any(test(title) for test in tests):
-                unwanted.add(row)
+                if not says(title, typed):
+                    unwanted.add(row)
     if unwanted:
         yield "not wanted", SUNK, sorted(unwanted)
     if asked := measures_of(batch.plan.read):

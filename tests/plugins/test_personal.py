@@ -179,6 +179,18 @@ def test_reasons_say_what_was_looked_at() -> None:
     }
 
 
+def test_a_product_that_says_nothing_of_a_field_has_no_reason_there() -> None:
+    batch = window(fond(color="Red"), color=["Blue", "Blue", None, [], "Blue"])
+    assert make().rank(batch)[2] > make().rank(batch)[0]
+    assert make().explain(batch, np.arange(5))[2:4] == [{}, {}]
+
+
+def test_of_several_values_the_liked_one_is_the_reason() -> None:
+    batch = window(fond(color="Brown"), color=[["Brown", "White"], ["White"], ["Red"]])
+    told = {"color": "Brown: 100% of what was looked at in this session"}
+    assert make().explain(batch, np.arange(1))[0] == told
+
+
 def test_reasons_name_the_product_itself() -> None:
     batch = window(before=fond(color="Brown"), color=["Brown", "Red"])
     assert batch.profile is not None

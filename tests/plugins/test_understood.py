@@ -140,6 +140,12 @@ def test_what_is_not_wanted_sinks_by_its_title() -> None:
     assert kept(batch_with(avoided, title=titles)) == [0.001, 0.001, 1, 1]
 
 
+def test_a_title_that_says_so_itself_does_not_sink() -> None:
+    avoided = Span(0, 9, "negation", "non stick", effect="avoid", values=("stick",))
+    titles = ["Non-Stick Pan", "Nonstick Pan", "Stick", "Pan non stick"]
+    assert kept(batch_with(avoided, title=titles)) == [1, 1, 0.001, 1]
+
+
 def test_what_is_excluded_sinks_where_its_field_says_nothing() -> None:
     excluded = span("color", "Black", effect="exclude", label="negation")
     titles = ["Black shoe", "Black shoe", "Shoe"]
