@@ -94,12 +94,14 @@ class Versions(VersionFolder):
         super().__init__(data_dir / FOLDER)
 
     def add(self, manifest: Manifest, products: Vectors) -> str:
-        """Keep a version, which is not live yet; its name."""
+        """Keep a version, which is not live yet, and drop the oldest; its name."""
         buffer = io.BytesIO()
         np.save(buffer, products.astype(np.float32), allow_pickle=False)
         data = buffer.getvalue()
         manifest = msgspec.structs.replace(manifest, sha256=hashlib.sha256(data).hexdigest())
-        return self.write({FACTORS: data, MANIFEST: msgspec.json.encode(manifest)})
+        name = self.write({FACTORS: data, MANIFEST: msgspec.json.encode(manifest)})
+        self.prune(KEPT)
+        return name
 
     def manifest(self, name: str) -> Manifest:
         """Raises NotFound for a version that is not there, InvalidModel for a damaged one."""
@@ -145,6 +147,7 @@ class Served:
     def __init__(self, data_dir: str) -> None:
         self._versions = Versions(Path(data_dir or "."))
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
         self._seen = self._versions.stamp()
         self._factors = self._load()
 
@@ -164,6 +167,7 @@ class Served:
 
     def _reload(self) -> None:
         try:
-            self._factors = self._load()
+            with self._reading:  # one that took long must not replace a newer one
+                self._factors = self._load()
         except Exception as error:
             log.error("the new recommendation model is not used: %s", error)

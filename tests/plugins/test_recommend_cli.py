@@ -167,6 +167,15 @@ def test_old_versions_go(run: Run, folder: Path) -> None:
     assert "there are: v3, v4" in unknown.output
 
 
+def test_versions_that_never_went_live_go_too(run: Run, folder: Path) -> None:
+    store(events(datetime.now(UTC)))
+    assert run("train", "--factors", "8").exit_code == 0
+    held = versions(folder)
+    for _ in range(KEPT + 2):
+        held.add(held.manifest("v1"), held.load("v1").products)
+    assert held.names() == ["v1", "v4", "v5"], "the live one and the newest"
+
+
 @pytest.fixture(scope="module")
 def seen() -> Interactions:
     return read_interactions([events(NOW)], NOW)
