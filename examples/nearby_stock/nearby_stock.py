@@ -4,7 +4,7 @@ A shop that delivers from several warehouses lists, for each market (``market`` 
 warehouses that are near it; products carry the warehouses they lie in, in a keyword attribute::
 
     [profiles.default]
-    rankers = ["understood", "availability", "rules", "nearby-stock"]
+    rankers = ["understood", "personal", "availability", "rules", "nearby-stock"]
 
     [plugins.options.nearby-stock]
     field = "warehouses"
