@@ -189,9 +189,9 @@ def _faults(batch: RankingBatch, titles: Sequence[str]) -> Iterator[tuple[str, f
         column = batch.columns.get(span.field) if span.field else None
         typed = span.value.lower()
         for row, title in enumerate(titles):
-            if (column is None or column[row] is None) and any(test(title) for test in tests):
-                if not says(title, typed):
-                    unwanted.add(row)
+            unsaid = column is None or column[row] is None
+            if unsaid and any(test(title) for test in tests) and not says(title, typed):
+                unwanted.add(row)
     if unwanted:
         yield "not wanted", SUNK, sorted(unwanted)
     if asked := measures_of(batch.plan.read):
