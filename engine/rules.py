@@ -171,12 +171,18 @@ def unfit(rule: Rule, schema: IndexSchema) -> str:
 def hidden_by_any(rules: RuleSet, schema: IndexSchema, at: datetime) -> tuple[AppliedRule, ...]:
     """The rules in force that hide something, whatever search they are for: what must stay hidden
     where nobody can tell which of them apply."""
-    return tuple(
-        AppliedRule(rule.id, hide=rule.then.hide)
-        for rule in rules.rules
-        if rule.enabled
-        and rule.then.hide
-        and not (rule.starts and at < rule.starts)
-        and not (rule.until and at >= rule.until)
-        and not unfit(rule, schema)
-    )
+    return tuple(AppliedRule(rule.id, hide=rule.then.hide) for rule in _hiding(rules, schema, at))
+
+
+def hidden_everywhere(rules: RuleSet, schema: IndexSchema, at: datetime) -> tuple[Selection, ...]:
+    """What no search shows, whoever asks."""
+    always = [rule for rule in _hiding(rules, schema, at) if rule.when in (None, When())]
+    return tuple(selection for rule in always for selection in rule.then.hide)
+
+
+def _hiding(rules: RuleSet, schema: IndexSchema, at: datetime) -> Iterator[Rule]:
+    """The rules in force that hide something."""
+    for rule in rules.rules:
+        in_force = not (rule.starts and at < rule.starts) and not (rule.until and at >= rule.until)
+        if rule.enabled and rule.then.hide and in_force and not unfit(rule, schema):
+            yield rule

@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ import msgspec
 from .behaviour import Behaviour
 from .errors import InvalidRequest, NotFound
 from .events import QueryCount
-from .filters import Filter
+from .filters import Filter, conditions_of
 from .labels import LabelTable
 from .lexicon import Lexicon, LexiconReader
 from .live import Live
@@ -27,6 +27,8 @@ from .locales import best_locale, language_code
 from .mining import mine
 from .phrases import PhraseReader
 from .protocols import GenerationSpec, VectorStore
+from .rulebook import RuleBook
+from .rules import RuleSet, hidden_everywhere
 from .schema import CATEGORY_SEPARATOR, word_fields
 from .suggest import Entry, Kind, Suggestion, SuggestionIndex
 from .synonyms import Synonym, SynonymBook
@@ -69,6 +71,7 @@ class ShopWords:
         self._lease = lease
         self._behaviour = behaviour
         self._suggestions: dict[str, SuggestionIndex] = {}
+        self._rules: RuleSet | None = None
         self._reading = threading.Lock()
         self._due = threading.Event()
         self._hurry = threading.Event()
@@ -92,6 +95,11 @@ class ShopWords:
             self._hurry.set()
         self._due.set()
 
+    def follow(self, rules: RuleSet) -> None:
+        """Have the catalogue read again soon where other business rules may hide products."""
+        if self._rules not in (None, rules):
+            self.changed()
+
     def read(self) -> None:
         """Read the catalogue; returns when its words are known. Raises StoreError."""
         with self._reading:
@@ -102,7 +110,8 @@ class ShopWords:
                     return
                 store = live.store
                 ids = store.scroll(Filter(), store.count(Filter()))
-            found = _Found(store.spec)
+                self._rules = live.shop.current.rules
+                found = _Found(store.spec, frozenset(_hidden(live)))
             for start in range(0, len(ids), CHUNK):
                 chunk = ids[start : start + CHUNK]
                 with self._lease() as live:
@@ -168,6 +177,7 @@ class KnowsWords:
     """The part of an :class:`engine.Engine` that is about the shop's words."""
 
     words: ShopWords
+    rules: RuleBook
     synonyms: SynonymBook
     behaviour: Behaviour
     _live: Callable[[], AbstractContextManager[Live]]
@@ -182,6 +192,7 @@ class KnowsWords:
         validate_place(locale, None, None)
         if not 1 <= limit <= MAX_SUGGESTIONS:
             raise InvalidRequest(f"limit: {limit} is outside 1…{MAX_SUGGESTIONS}", field="limit")
+        self.words.follow(self.rules.current())
         return self.words.suggest(typed, limit, locale)
 
     def mine_synonyms(self) -> list[Synonym]:
@@ -199,9 +210,11 @@ class KnowsWords:
 
 
 class _Found:
-    """What was read of a catalogue so far; phrases and titles by language."""
+    """What was read of a catalogue so far; phrases and titles by language, but of products that
+    are ``hidden``."""
 
-    def __init__(self, spec: GenerationSpec) -> None:
+    def __init__(self, spec: GenerationSpec, hidden: Set[str] = frozenset()) -> None:
+        self._hidden = hidden
         others = {*spec.bm25_languages} - {language_code(spec.bm25_locale)}
         self.lexicon = LexiconReader()
         self.phrases = {language: PhraseReader() for language in (OWN, *sorted(others))}
@@ -219,10 +232,24 @@ class _Found:
                 self._take(language, ids, [_title(p, language) for p in products])
 
     def _take(self, language: str, ids: Sequence[str], titles: Sequence[str | None]) -> None:
-        self.phrases[language].read(titles)
+        shown = [(i, t) for i, t in zip(ids, titles, strict=True) if t and i not in self._hidden]
+        self.phrases[language].read(title for _, title in shown)
         held = self.titles[language]
         if len(held) < MAX_PRODUCTS:
-            held.update((i, t) for i, t in zip(ids, titles, strict=True) if t)
+            held.update(shown)
+
+
+def _hidden(live: Live) -> list[str]:
+    """The products that business rules hide from every search."""
+    schema, store = live.store.spec.schema, live.store
+    held = hidden_everywhere(live.shop.current.rules, schema, datetime.now(UTC))
+    place = live.localization.audience(schema, None, None, None).place
+    found = [id for selection in held for id in selection.ids]
+    for selection in held:
+        if selection.filters:
+            selected = place.filter(Filter(conditions_of(selection.filters)))
+            found += store.scroll(selected, store.count(selected))
+    return found
 
 
 def read_lexicon(store: VectorStore) -> Lexicon:

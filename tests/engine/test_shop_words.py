@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from engine import Engine, Product, StoreError
+from engine.plan import Selection
+from engine.rules import QueryIs, Rule, Then, When
 from engine.shop_words import ShopWords
 from tests.api.harness import build, make_photos, make_settings
 
@@ -75,6 +77,26 @@ def test_processors_learn_the_words_and_lose_those_that_are_gone(engine: Engine)
     engine.delete("z")
     engine.words.read()
     assert not lexicon_of(engine).knows("zebra")
+
+
+def test_what_rules_hide_from_everybody_is_not_suggested(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.put([(Product(id="z", title="Zebra rug"), []), (Product(id="y", title="Zebra rug"), [])])
+    engine.words.read()
+    assert [s.text for s in engine.suggest("zeb")] == ["zebra rug", "Zebra rug"]
+    told: list[bool] = []
+    monkeypatch.setattr(engine.words, "changed", lambda **_: told.append(True))
+    then = Then(hide=(Selection(ids=("z",)), Selection(filters={"price": {"gt": 1e6}}, ids=("y",))))
+    somewhere = Rule("some", then, When(query=QueryIs(words="rug")))
+    for rule, suggested in ((somewhere, 2), (Rule("all", then), 0)):
+        engine.rules.put(rule)
+        told.clear()
+        engine.suggest("zeb")
+        assert told, "other rules, another reading"
+        engine.words.read()
+        assert len(engine.suggest("zeb")) == suggested
+    assert lexicon_of(engine).knows("zebra"), "it is spelt as before"
 
 
 def test_a_trial_knows_the_words_of_its_generation(engine: Engine) -> None:
