@@ -161,6 +161,11 @@ class Components:
         for component in self._isolated():
             component.part.keeper.close()
 
+    def all_recommenders(self) -> list[tuple[Guard, object]]:
+        """Those that are switched off as well."""
+        found = self._found.values()
+        return [(each.guard, each.part) for each in found if each.kind == RECOMMENDERS]
+
     def _isolated(self) -> Iterator[_Component]:
         for component in self._found.values():
             if isinstance(component.part, IsolatedComponent):

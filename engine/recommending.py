@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from .behaviour import Behaviour
 from .components import Components
-from .errors import EntrepotError, NotFound
+from .errors import NotFound
 from .events import Event
 from .guard import Guard
 from .interactions import Interactions, read_interactions
@@ -60,12 +60,13 @@ class Learning:
             self._begin()
 
     def learn(self, *, gently: bool = False) -> None:
-        """Read all events and hand them to whoever learns; ``gently``, in pieces with pauses.
+        """Read all events and hand them to whoever learns, also to what is switched off, which
+        must not keep what was erased; ``gently``, in pieces with pauses.
 
         Raises:
             NotFound: no events are kept. StoreError: they cannot be read.
         """
-        parts: list[tuple[Guard, object]] = [*self._components.recommenders]
+        parts: list[tuple[Guard, object]] = self._components.all_recommenders()
         learners = [(guard.name, each) for guard, each in parts if isinstance(each, Learns)]
         changes = self._behaviour.changes
         if learners:
@@ -109,7 +110,7 @@ class Learning:
             self._asked.clear()
             try:
                 self.learn(gently=True)
-            except EntrepotError as error:
+            except Exception as error:  # a store may raise anything; an erasure must still tell
                 log.error("recommendations are not brought up to date: %s", error)
             took = time.monotonic() - began
             self._rest(time.monotonic(), max(EVERY_S, SHARE * took))

@@ -45,12 +45,12 @@ class Shop:
         self.reads = 0
         self.settings = SimpleNamespace(plugin="sqlite")
         self.store = self
-        self.fails = False
+        self.fails: Exception | None = None
 
     def iterate(self) -> Any:
         self.reads += 1
         if self.fails:
-            raise StoreError("the disk is gone")
+            raise self.fails
         yield from ([event] for event in some_events(2))
 
     def record(self) -> None:
@@ -82,7 +82,8 @@ def learner() -> Learner:
 
 
 def learning(shop: Any, learner: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Learning:
-    components: Any = SimpleNamespace(recommenders=[(SimpleNamespace(name="one"), learner)])
+    named = [(SimpleNamespace(name="one"), learner)]
+    components: Any = SimpleNamespace(all_recommenders=lambda: named)
     made = Learning(components, shop)
     made._closing = clock  # type: ignore[assignment]
     monkeypatch.setattr(recommending.time, "monotonic", lambda: clock.now)
@@ -137,14 +138,19 @@ def test_other_servers_are_heard_once_an_hour(
     assert clock.now == AT_LEAST_EVERY_S
 
 
+@pytest.mark.parametrize("error", [StoreError, RuntimeError])
 def test_a_store_that_fails_is_tried_again(
-    shop: Shop, learner: Learner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    error: type[Exception],
+    shop: Shop,
+    learner: Learner,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def mend() -> None:
-        shop.fails = False
+        shop.fails = None
         made._asked.set()
 
-    shop.fails = True
+    shop.fails = error("the disk is gone")
     # One wait after the failure, then one for each page and its end.
     clock = Clock({1: mend}, end=200)
     made = learning(shop, learner, clock, monkeypatch)

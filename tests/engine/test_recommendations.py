@@ -403,6 +403,18 @@ def test_one_that_cannot_learn_does_not_stop_the_others(
     assert "'bad' does not learn" in caplog.text
 
 
+def test_one_that_is_switched_off_forgets_as_well(open_with: Opened) -> None:
+    """Or it would know who was erased meanwhile when it is switched on again."""
+    one = Scripted(lambda o, n: [])
+    engine = open_with({"one": one, "two": Scripted(lambda o, n: [])})
+    recorded(engine, *visit(1, "mug-red"))
+    engine.learning.learn()
+    engine.disable("recommenders", "one")
+    engine.erase_user("shopper-1")
+    engine.learning.learn()
+    assert [seen.products for seen in one.seen] == [("mug-red",), ()]
+
+
 def test_what_is_erased_is_forgotten(open_with: Opened, folder: Path) -> None:
     engine = open_with()
     recorded(engine, *(e for n in range(2) for e in visit(n, "mug-red", "sofa-green")))
