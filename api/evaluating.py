@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 from urllib.parse import quote
 
 import httpx
 import msgspec
-from msgspec import Struct, field, structs
+from msgspec import Meta, Struct, field, structs
 from PIL.Image import Image
 
 from engine.core import Engine
-from engine.errors import InvalidRequest, InvalidSettings
+from engine.errors import InvalidRequest, InvalidSettings, UnknownPlugin
 from engine.evaluation.gate import Gate, load_gate
 from engine.evaluation.judgments import JudgedSearch
 from engine.evaluation.running import DEPTH, Answers, LoadImage, answer, together
 from engine.images import decode_base64, decode_image, read_local
 from engine.settings import ImageSettings, ProfileSettings, SearchSettings, Settings
 from engine.trial import Trial
+from engine.types import MAX_WINDOW
 
 from .engines import open_engine
 from .remote import call
@@ -44,7 +45,7 @@ class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     queries: list[JudgedSearch]
     profile: str = "default"
-    depth: int = DEPTH
+    depth: Annotated[int, Meta(ge=1, le=MAX_WINDOW)] = DEPTH
     variants: list[Values] = field(default_factory=lambda: [{}])
     profiles: dict[str, ProfileSettings] | None = None
     search: SearchSettings | None = None
@@ -67,7 +68,7 @@ def answer_all(
     given: dict[str, Any] = {"profiles": asked.profiles, "search": asked.search}
     settings = structs.replace(settings, **{k: v for k, v in given.items() if v is not None})
     load_image = load_image or partial(decode_base64, limits=settings.images)
-    with engine.trial("" if generation == LIVE else generation, settings) as trial:
+    with _trial(engine, generation, settings, given) as trial:
         if asked.profile not in settings.profiles:
             known = ", ".join(settings.profiles)
             raise InvalidRequest(
@@ -78,6 +79,22 @@ def answer_all(
             answer(variant.search, asked.queries, asked.profile, asked.depth, load_image)
             for variant in variants
         ]
+
+
+@contextmanager
+def _trial(
+    engine: Engine, generation: str, settings: Settings, given: Mapping[str, Any]
+) -> Iterator[Trial]:
+    """Raises InvalidRequest where what was given in place of the shop's settings is wrong."""
+    with ExitStack() as opened:
+        try:
+            trial = engine.trial("" if generation == LIVE else generation, settings)
+            found = opened.enter_context(trial)
+        except (InvalidSettings, UnknownPlugin) as error:
+            if given["profiles"] is None:
+                raise
+            raise InvalidRequest(f"profiles: {error}", field="profiles") from error
+        yield found
 
 
 class Place(Protocol):
@@ -113,12 +130,14 @@ class There:
     def answers(
         self, generation: str, asked: Asked, settings: Settings, folder: Path
     ) -> list[Answers]:
-        if settings.plugins != self._served.plugins:
-            raise InvalidSettings(
-                "a running server can try other [profiles] and [search], not other [plugins]; stop "
-                "it to compare those",
-                field="plugins",
-            )
+        for table in ("encoders", "plugins", "rules_path", "localization"):
+            if getattr(settings, table) != getattr(self._served, table):
+                name = table.replace("_path", "_file")
+                raise InvalidSettings(
+                    f"a running server can try other [profiles] and [search], not other {name}; "
+                    "stop it to compare those",
+                    field=name,
+                )
         if settings != self._served:
             asked = structs.replace(asked, profiles=settings.profiles, search=settings.search)
         parts = [

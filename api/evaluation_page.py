@@ -77,7 +77,7 @@ def _introduction(report: Report) -> str:
 
 def _measures(report: Report) -> list[str]:
     names = [one.name for one in report.configurations]
-    head = ["", *names]
+    head = ["", *map(escape, names)]
     if len(names) > 1:
         head += ["change", "interval", "p", "won", "lost", "even"]
     rows = [_measure_row(found, names) for found in report.measures]

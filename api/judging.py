@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from engine.evaluation.judgment_book import GRADES, JudgedQuery, Judgments, Rater, Rating
 from engine.types import Query, SearchRequest
+from engine.validation import validate_place, validate_text
 
 from .convert import with_image_urls
 from .shops import Shop
@@ -76,6 +77,10 @@ def pool(shop: Shop, asked: ToJudge) -> Pool:
 
 
 def keep(shop: Shop, ratings: list[Rating]) -> Kept:
+    """Raises InvalidRequest for a search that could not be made: it would spoil evaluations."""
+    for query in {rating.query.id: rating.query for rating in ratings}.values():
+        validate_text(query.text)
+        validate_place(query.locale, query.market, None)
     shop.judgments.add(ratings)
     return Kept(len(ratings))
 

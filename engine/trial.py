@@ -7,6 +7,7 @@ plugins may take their time; what they cost is seen in the answers' ``took_ms``.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -77,6 +78,8 @@ class Trial:
         search: dict[str, object] = structs.asdict(self.settings.search)
         for name, value in values.items():
             lane = name.removeprefix("weights.")
+            if not math.isfinite(value):
+                raise InvalidRequest(f"{name}={value:g} is no number to try", field=name)
             if name != lane and lane.partition(":")[0] in LANE_WEIGHTS and value >= 0:
                 weights[lane] = value
             elif name == lane and name in search:

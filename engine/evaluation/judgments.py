@@ -150,7 +150,8 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"cannot read {path}: {error}", field=path.name) from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InvalidRequest(f"cannot read {path}: {why}", field=path.name) from error
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield number, line.strip()

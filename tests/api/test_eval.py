@@ -151,9 +151,21 @@ def test_a_page_stands_alone(folder: Path) -> None:
         assert "&lt;script&gt;red" in text
 
 
+def test_names_of_configurations_are_text_on_the_page(folder: Path, tmp_path: Path) -> None:
+    config = tmp_path / "<b>other.toml"
+    config.write_text(CONFIG.replace('"data"', json.dumps(str(folder / "data"))))
+    files = ["--queries", "queries.jsonl", "--qrels", "qrels.tsv", "--html", "page.html"]
+    result = run("eval", *files, "--against-config", str(config))
+    assert result.exit_code == 0, result.output
+    text = (folder / "page.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;other" in text
+    assert "<b>other" not in text
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--sweep", "rrf_k=nan"], "no number to try"),
         (["--measure", "quality"], "no measure 'quality'"),
         (["--profile", "none"], "no profile 'none'"),
         (["--against", "default"], "both sides are the same"),
@@ -180,6 +192,21 @@ def test_a_running_server_gives_the_same_figures(
     assert named["configurations"][0]["name"] == "default"
 
 
+@pytest.mark.parametrize(
+    "other", ['rules_file = "others.json"\n', '[localization]\nmarkets = { at = "EUR" }\n']
+)
+def test_a_running_server_does_not_pretend_to_have_other_settings(
+    other: str, server: tuple[httpx.Client, Settings], folder: Path, tmp_path: Path
+) -> None:
+    text = CONFIG.replace('"data"', json.dumps(str(folder / "data")))
+    config = tmp_path / "other.toml"
+    config.write_text(other + text if other.startswith("rules") else text + other)
+    files = ["--queries", "queries.jsonl", "--qrels", "qrels.tsv"]
+    result = run("eval", *files, "--against-config", str(config))
+    assert result.exit_code == 2, result.output
+    assert "stop it to compare those" in result.stderr
+
+
 def test_the_route_is_for_those_who_may_write(server: tuple[httpx.Client, Settings]) -> None:
     client, _ = server
     path = "/v1/generations/live/evaluate"
@@ -193,6 +220,9 @@ def test_the_route_is_for_those_who_may_write(server: tuple[httpx.Client, Settin
     problem(client.post("/v1/generations/g9/evaluate", json=asked), 404)
     wrong = {**asked, "variants": [{"weights.nonsense": 1}]}
     problem(client.post(path, json=wrong), 400, "weights.nonsense")
+    wrong = {**asked, "profiles": {"default": {"rankers": ["nonsense"]}}}
+    problem(client.post(path, json=wrong), 400, "profiles")
+    problem(client.post(path, json={**asked, "depth": 0}), 400, "depth")
 
 
 def test_an_experiment_from_search_to_report(server: tuple[httpx.Client, Settings]) -> None:

@@ -83,6 +83,8 @@ def test_wrong_ratings_are_refused(own_shop: httpx.Client) -> None:
         ({"rater": "ada@example.com"}, "0.rater"),
         ({"query": {"text": "x" * 2001}}, "0.query.text"),
         ({"mark": 1}, None),
+        ({"query": {"text": " "}}, "text"),
+        ({"query": {"text": "red", "locale": "no tag"}}, "locale"),
     ):
         answer = own_shop.post("/v1/judgments", json=[{**good, **change}])
         assert answer.status_code == 400, (change, field)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import pytest
 
@@ -72,7 +74,9 @@ def test_numbers_can_be_adjusted(fresh: Engine) -> None:
         assert set(answer.hits[0].explain.lanes) == {"text"}
         again = trial.search(asked)
         assert again.total == len(PRODUCTS), "the trial itself has not changed"
-        for wrong in ({"weights.nonsense": 1.0}, {"weights.bm25": -1.0}, {"deep": 1}, {"depth": 0}):
+        odd = ({"rrf_k": math.nan}, {"depth": math.inf}, {"weights.bm25": math.inf})
+        wrongs = ({"weights.nonsense": 1.0}, {"weights.bm25": -1.0}, {"deep": 1}, {"depth": 0})
+        for wrong in (*wrongs, *odd):
             with pytest.raises(InvalidRequest):
                 trial.adjusted("words", wrong)
 
