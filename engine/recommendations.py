@@ -14,7 +14,7 @@ from .events import check_token
 from .recommenders import Recommended
 from .settings import Place
 from .types import Degraded
-from .validation import validate_profile
+from .validation import validate_place, validate_profile
 
 MAX_ITEMS = 100
 MAX_CART = 50
@@ -105,6 +105,7 @@ def validate_recommendation(
     if not 0 <= request.limit <= MAX_ITEMS:
         raise InvalidRequest(f"limit: {request.limit} is outside 0…{MAX_ITEMS}", field="limit")
     validate_profile(request.profile, profiles)
+    validate_place(request.locale, request.market, request.currency)
     if request.recommenders is not None and not request.recommenders:
         raise InvalidRequest(
             "recommenders: names none; leave it out to ask all", field="recommenders"

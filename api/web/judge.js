@@ -3,20 +3,25 @@
  *
  * @typedef {{ text: string, locale?: string }} JudgedQuery
  * @typedef {{ product: Record<string, any>, grade: number | null }} Shown
+ * @typedef {{ query: JudgedQuery, rater: string }} Judging
+ * @typedef {Judging & { product: string, grade: number | null }} Rating
  */
 import { $, h } from "./dom.js";
+import { shop } from "./state.js";
 
-const KEY = "entrepot-key";
+const KEY = `entrepot-key${shop ? `.${shop}` : ""}`;
 const SUGGESTED = 100;
+const BATCH = 500;
 
-/** @type {JudgedQuery | null} */
-let query = null;
-/** Ratings not yet known to be stored, by product. @type {Map<string, number | null>} */
+/** What was asked for last, shown or not. @type {Judging | null} */
+let judging = null;
+/** Ratings not yet known to be stored, by all but their grade. @type {Map<string, Rating>} */
 const waiting = new Map();
+let sending = false;
 
 /** Calls the API as one who may write; asks for the key where the server wants one. */
 async function call(method, path, body) {
-  const headers = { "Content-Type": "application/json" };
+  const headers = { "Content-Type": "application/json", ...(shop && { "X-Entrepot-Shop": shop }) };
   const key = $("key").value || sessionStorage.getItem(KEY);
   if (key) headers.Authorization = `Bearer ${key}`;
   const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
@@ -38,31 +43,40 @@ function progress() {
   say(`${rated} of ${cards.length} rated${waiting.size ? "…" : ", all stored"}`);
 }
 
-/** Sends a rating; one that fails stays to be sent with the next. */
-async function rate(product, grade) {
-  waiting.set(product, grade);
+/** Keeps a rating to be sent. @param {Judging} by @param {string} product @param {number | null} grade */
+function rate(by, product, grade) {
+  waiting.set(JSON.stringify([by, product]), { ...by, product, grade });
   progress();
-  const rater = $("rater").value;
-  const sent = [...waiting];
-  try {
-    await call("POST", "v1/judgments", sent.map(([id, given]) => ({ query, product: id, grade: given, rater })));
-  } catch (error) {
-    say(`Not stored: ${error.message} It is sent again with the next rating.`, true);
-    return;
-  }
-  for (const [id, given] of sent) if (waiting.get(id) === given) waiting.delete(id);
-  progress();
+  send();
 }
 
-/** @param {Shown} shown @param {Record<string, string>} scale */
-function card({ product, grade }, scale) {
+/** One request at a time, so that of two grades the later counts; what fails waits for the next. */
+async function send() {
+  if (sending) return;
+  sending = true;
+  try {
+    while (waiting.size) {
+      const sent = [...waiting].slice(0, BATCH);
+      await call("POST", "v1/judgments", sent.map(([, rating]) => rating));
+      for (const [key, rating] of sent) if (waiting.get(key) === rating) waiting.delete(key);
+    }
+    progress();
+  } catch (error) {
+    say(`Not stored: ${error.message} It is sent again with the next rating.`, true);
+  } finally {
+    sending = false;
+  }
+}
+
+/** @param {Shown} shown @param {Record<string, string>} scale @param {Judging} by */
+function card({ product, grade }, scale, by) {
   const photo = product.image_urls?.[0];
   const name = `grade-${product.id}`;
   const radios = Object.entries(scale).map(([value, words]) =>
     h("label", {},
       h("input", {
         type: "radio", name, value, checked: grade === Number(value),
-        onchange: () => rate(product.id, Number(value)),
+        onchange: () => rate(by, product.id, Number(value)),
       }),
       ` ${value} ${words}`));
   const facts = [product.brand, (product.category ?? []).join(" › "), price(product)];
@@ -84,15 +98,17 @@ function price({ price: amount, currency }) {
 async function show(event) {
   event.preventDefault();
   const locale = $("locale").value.trim();
-  query = { text: $("text").value.trim(), ...(locale && { locale }) };
-  waiting.clear();
+  const query = { text: $("text").value.trim(), ...(locale && { locale }) };
+  const by = { query, rater: $("rater").value };
+  judging = by;
   $("products").replaceChildren();
   const profiles = $("profiles").value.split(",").map((name) => name.trim()).filter(Boolean);
   try {
-    const pool = await call("POST", "v1/judgments/pool", { query, profiles, rater: $("rater").value });
-    $("products").replaceChildren(...pool.products.map((shown) => card(shown, pool.scale)));
+    const pool = await call("POST", "v1/judgments/pool", { ...by, profiles });
+    if (judging !== by) return; // another search was asked for meanwhile
+    $("products").replaceChildren(...pool.products.map((shown) => card(shown, pool.scale, by)));
   } catch (error) {
-    say(error.message, true);
+    if (judging === by) say(error.message, true);
     return;
   }
   if (!$("products").children.length) say("Nothing was found.");
@@ -117,13 +133,13 @@ function onKey(event) {
   const radio = here.querySelector(`input[value="${CSS.escape(event.key)}"]`);
   if (radio) {
     radio.checked = true;
-    rate(here.dataset.id, Number(event.key));
+    rate(judging, here.dataset.id, Number(event.key));
     here.nextElementSibling?.focus();
   } else if (event.key === "Backspace") {
     const checked = here.querySelector(":checked");
     if (checked) {
       checked.checked = false;
-      rate(here.dataset.id, null);
+      rate(judging, here.dataset.id, null);
     }
   } else if (event.key === "ArrowDown") here.nextElementSibling?.focus();
   else if (event.key === "ArrowUp") here.previousElementSibling?.focus();

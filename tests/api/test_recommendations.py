@@ -110,6 +110,9 @@ def test_what_is_sold_out_is_left_out_unless_asked_for(shop: httpx.Client) -> No
         ({"product": "red-shoe", "filter.colour": "red"}, 400, "filters.colour", "color"),
         ({"product": "red-shoe", "colour": "red"}, 400, "colour", "unknown parameter"),
         ({"product": "red-shoe", "profile": "none"}, 400, "profile", "no profile"),
+        ({"product": "red-shoe", "currency": "euro"}, 400, "currency", "no currency"),
+        ({"product": "red-shoe", "locale": "!!"}, 400, "locale", "no language tag"),
+        ({"product": "red-shoe", "market": "a" * 65}, 400, "market", "no market"),
     ],
 )
 def test_bad_input(

@@ -41,3 +41,24 @@ def test_a_search_without_products_says_so(page: Page, complaints: list[str]) ->
     page.get_by_role("button", name="Show products").click()
     expect(page.get_by_role("status")).to_contain_text("no profile 'nothing-like-it'")
     complaints.clear()  # the browser's own line about the answer of 400
+
+
+def test_what_was_not_stored_outlives_the_next_search(page: Page, complaints: list[str]) -> None:
+    page.goto("/judge.html")
+    page.get_by_label("Search").fill("red dress")
+    page.get_by_label("Your alias").fill("eve")
+    page.keyboard.press("Enter")
+    cards = page.locator("#products > li")
+    expect(cards.first).to_be_focused()
+    page.route("**/v1/judgments", lambda route: route.abort())
+    page.keyboard.press("3")
+    expect(page.get_by_role("status")).to_contain_text("Not stored")
+    page.unroute("**/v1/judgments")
+    page.get_by_label("Search").fill("desk lamp")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("0 of 10 rated")
+    page.keyboard.press("1")
+    expect(page.get_by_role("status")).to_have_text("1 of 10 rated, all stored")
+    kept = {query["text"] for query in page.request.get("/v1/judgments").json()["queries"]}
+    assert {"red dress", "desk lamp"} <= kept
+    complaints.clear()  # the browser's own line about the request that was cut off
