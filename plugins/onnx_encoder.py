@@ -195,10 +195,8 @@ def model_folder(model: str) -> Path:
     return (shipped if shipped.is_dir() else Path(model)).resolve()
 
 
-def onnx_session(path: Path, threads: int, *, int8: bool = False) -> Session:
-    """ONNX Runtime on the graph in ``path``. With ``int8`` it multiplies weights that are stored as
-    int8 as such, and rounds activations for it, each row by blocks of its own. Raises InvalidModel
-    where it cannot load the graph."""
+def onnx_session(path: Path, threads: int) -> Session:
+    """ONNX Runtime on the graph in ``path``. Raises InvalidModel where it cannot load it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -207,9 +205,9 @@ def onnx_session(path: Path, threads: int, *, int8: bool = False) -> Session:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         graph = path.read_bytes()
-        if not rounds_activations(graph) and not int8:
+        if not rounds_activations(graph):
             options.add_session_config_entry("session.disable_quant_qdq", "1")
-        elif rounds_activations(graph) and not _has_vnni():
+        elif not _has_vnni():
             # Sums of products of uint8 and int8 can overflow there: use uint8 for both.
             options.add_session_config_entry("session.x64quantprecision", "1")
         session: Session = onnxruntime.InferenceSession(

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -32,7 +31,7 @@ from engine import (
 
 from .gazetteer import Gazetteer
 from .live_categories import LiveCategories
-from .onnx_encoder import model_folder, onnx_session, shared_model
+from .onnx_encoder import model_folder, shared_model
 from .query_facts import Facts
 from .query_filters import (
     PRICE,
@@ -62,13 +61,12 @@ HELPERS = 8
 
 class UnderstandOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """``model`` names a shipped query model or a folder; empty: rules and the shop's words only.
-    ``runtime`` and ``precision`` are as for encoders, and "onnx-int8" computes in int8: the model
-    takes 1.3 ms instead of 3.3 and gives 0.7 % of the words another tag (entity F1 −0.001 on
-    QueryNER's validation queries). What it is less sure of than ``min_confidence`` is left out."""
+    ``runtime`` and ``precision`` are as for encoders. What the model is less sure of than
+    ``min_confidence`` is left out."""
 
     model: str = "query-bert"
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
-    runtime: Literal["onnx", "onnx-int8", "tensorrt"] = "onnx"
+    runtime: Literal["onnx", "tensorrt"] = "onnx"
     precision: str = "fp16"
     min_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.5
 
@@ -164,11 +162,7 @@ def _open(options: UnderstandOptions) -> QueryReader | None:
     if options.runtime == "tensorrt":
         key = (TensorrtReader, folder, threads, options.precision)
         return shared_model(key, lambda: TensorrtReader(folder, threads, options.precision))
-    session = partial(onnx_session, threads=threads, int8=options.runtime == "onnx-int8")
-    return shared_model(
-        (QueryReader, folder, threads, options.runtime),
-        lambda: QueryReader(folder, threads, session),
-    )
+    return shared_model((QueryReader, folder, threads), lambda: QueryReader(folder, threads))
 
 
 def _understood(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from hypothesis import strategies as st
 
 from engine import InvalidModel, Span
 from engine.manifest import FILE_NAME, load_manifest, save_manifest
-from plugins.onnx_encoder import WEIGHTS, onnx_session
+from plugins.onnx_encoder import WEIGHTS
 from plugins.query_reader import LONGEST, QueryReader, Reading
 
 LOOKUP = Path(__file__).parent / "golden" / "query-lookup"
@@ -279,15 +278,3 @@ def test_a_file_that_is_not_what_it_claims(copied: Path, name: str) -> None:
     save_manifest(copied, manifest)
     with pytest.raises(InvalidModel, match=name):
         QueryReader(copied)
-
-
-def test_computing_in_int8_reads_the_same_but_for_near_ties() -> None:
-    shipped = WEIGHTS / "query-bert"
-    exact = QueryReader(shipped, threads=1)
-    rounded = QueryReader(shipped, 1, partial(onnx_session, threads=1, int8=True))
-    queries = ["red nike running shoes for women", "stainless steel kitchen sink 33 inch"]
-    for a, b in zip(exact.tagged(queries), rounded.tagged(queries), strict=True):
-        assert 0 < np.abs(a.tags - b.tags).max() < 0.1
-        assert exact.decoder.best(a.tags) == exact.decoder.best(b.tags)
-    alone = rounded.tagged(queries[:1])[0]
-    np.testing.assert_allclose(alone.tags, rounded.tagged(queries)[0].tags, atol=1e-6)
