@@ -44,6 +44,7 @@ from engine import (
     load_settings,
 )
 from engine.assembly import open_encoders, open_stores
+from engine.documents import keyword_fields
 from engine.schema import field_values
 
 SETTINGS = """
@@ -158,7 +159,8 @@ def make_shop(folder: Path, products: int) -> Path:
                 brand=f"Brand {i % 200}", attributes={"color": f"color {i % 40}"},
             )  # fmt: skip
             fields = field_values(product, SCHEMA)
-            points.append(Point(product, words[i], photos[i : i + 1], product.title, fields))
+            keywords = keyword_fields(product)
+            points.append(Point(product, words[i], photos[i : i + 1], keywords, fields))
         store.upsert(points)
     store.build(SCHEMA, products)
     store.close()

@@ -20,6 +20,7 @@ import numpy as np
 import qdrant_edge as q
 
 from engine import EncoderInfo, Filter, GenerationSpec, LaneQuery, Point, Product, Range, Terms
+from engine.documents import keyword_fields
 from engine.protocols import Vectors
 from engine.schema import FieldKind, IndexSchema, field_values
 from plugins.qdrant_bm25 import question
@@ -57,7 +58,9 @@ def make_store(folder: str, vectors: Vectors, rng: np.random.Generator) -> EdgeS
             attributes={"color": f"color {i % 40}"}, images=(f"{i}.jpg",),
         )  # fmt: skip
         fields = field_values(product, SCHEMA)
-        points.append(Point(product, vectors[i], vectors[i : i + 1], title, fields))
+        points.append(
+            Point(product, vectors[i], vectors[i : i + 1], keyword_fields(product), fields)
+        )
     began = time.perf_counter()
     store.upsert(points)
     upserted = time.perf_counter()
