@@ -23,16 +23,27 @@ OPENINGS = forms(
 )
 """Words that a description of a need begins with: "somewhere to", "keep my", "make … at"."""
 
+TYPE = "core_product_type"
 SEEN, SURE = frozenset({"color", "department"}), 0.8
 """Labels that name a product though no field of the shop has them ("green shirts for men"), and how
 sure the reader must be."""
 
 
 def is_need(text: str, spans: Sequence[Span], gazetteer: Gazetteer) -> bool:
-    """A phrase of at least :data:`LEAST_WORDS` words that opens like one, or that names nothing a
-    shop with a vocabulary has."""
-    words = [word.form for word in words_of(text)]
+    """A phrase of at least :data:`LEAST_WORDS` words that opens like one, unless it opens with
+    something that the shop sells ("watch for men"), or that names nothing a shop with a vocabulary
+    has."""
+    typed = words_of(text)
+    words = [word.form for word in typed]
     if len(words) < LEAST_WORDS or FUNCTION_WORDS.isdisjoint(words):
         return False
+    sold = any(
+        span.label == TYPE
+        and span.field
+        and span.confidence >= SURE
+        and span.start <= typed[0].start < span.end
+        for span in spans
+    )
     named = any(span.field or (span.label in SEEN and span.confidence >= SURE) for span in spans)
-    return words[0] in OPENINGS or (not named and any(gazetteer.vocabulary.values()))
+    opens = words[0] in OPENINGS and not sold
+    return opens or (not named and any(gazetteer.vocabulary.values()))

@@ -75,11 +75,13 @@ class Tokens:
         return self._tokens[first].start, self._tokens[end - 1].end
 
     def number(self, i: int) -> float | None:
-        """What token ``i`` counts: "1,299.50" and "1.299,50" are the same, "9,99" is 9.99."""
-        return _number(self._tokens[i].text) if self.is_kind(i, "number") else None
+        """What token ``i`` counts."""
+        return number_of(self._tokens[i].text) if self.is_kind(i, "number") else None
 
 
-def _number(text: str) -> float | None:
+def number_of(text: str) -> float | None:
+    """What digits with marks between them count: "1,299.50" and "1.299,50" are the same, "9,99" is
+    9.99; none of what is no number ("1.2.3")."""
     if len(text) > _LONGEST_NUMBER:
         return None
     last = max(text.rfind("."), text.rfind(","))

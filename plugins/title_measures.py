@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from .query_prices import UNITS
-from .query_tokens import fold
+from .query_tokens import fold, number_of
 
 Measures = frozenset[tuple[str, float]]
 """(dimension, amount in its base unit); ("count", 3.0) for a pack of three."""
@@ -32,7 +32,7 @@ _GLUED: Final = {"l": "l", "lt": "l", "in": "inch", '"': "inch", "”": "inch", 
 """Units that are such only where they touch the number, or stand for themselves."""
 _NUMBERS: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _NUMBER_WORDS: Final = {word: float(n) for n, word in enumerate(_NUMBERS, start=1)}
-_AMOUNT = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)?)(\s*-?\s*)([^\W\d_]+|[\"”″])")
+_AMOUNT = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)*)(\s*-?\s*)([^\W\d_]+|[\"”″])")
 _PACK_OF = re.compile(r"\b(?:pack|set|box|pair)s? of (\d+|[a-z]+)")
 _PACKED = re.compile(r"(?<![\w.,])(\d+|[a-z]+)[\s-]*(?:er)?[\s-]*(?:packs?|pcs?|pieces?|pk|set)\b")
 
@@ -58,10 +58,11 @@ def _measure(amount: str, gap: str, unit: str) -> tuple[str, float] | None:
     name = UNITS.get(unit)
     if name is None and (not gap or unit == "l" or (unit == "g" and len(amount) > 1)):
         name = _GLUED.get(unit)
-    if name is None:
+    value = number_of(amount)
+    if name is None or value is None:
         return None
     dimension, factor = _BASE.get(name, (name, 1.0))
-    return dimension, round(float(amount.replace(",", ".")) * factor, 3)
+    return dimension, round(value * factor, 3)
 
 
 def contradict(asked: Measures, held: Measures) -> bool:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import cast
 
-from engine import Event, EventStore, InvalidRequest, PluginManager, Settings
+from engine import Event, EventStore, InvalidRequest, Settings, open_events
 
 from .judgments import Impression, normal
 
@@ -19,17 +18,9 @@ def opened_events(settings: Settings) -> Iterator[EventStore]:
     Raises:
         InvalidRequest: the shop keeps no events.
     """
-    events = settings.events
-    if not events.plugin:
+    store = open_events(settings)
+    if store is None:
         raise InvalidRequest("this shop keeps no events: events.plugin", field="events.plugin")
-    options = {
-        **events.options,
-        "data_dir": str(settings.data_path),
-        "shop": settings.shop,
-        "popularity_half_life_days": events.popularity_half_life_days,
-    }
-    manager = PluginManager(settings.plugins)
-    store = cast(EventStore, manager.create("event_stores", events.plugin, options))
     try:
         yield store
     finally:

@@ -21,6 +21,8 @@ from plugins.title_measures import Measures, contradict, measures_of
         ("1 lb", "453.592 g"),
         ("Backpack 16 Ltr", "16 l bag"),
         ("1,5 l", "1500 ml"),
+        ("1,500 ml", "1.5 l"),
+        ("1,000.5 ml", "1000.5 ml"),
         ("Pack of 3 socks", "socks 3 pack"),
         ("Pack of Three", "set of 3"),
         ("2 years", "24 months"),

@@ -199,6 +199,7 @@ def test_the_model_says_how_far_a_negation_goes() -> None:
         ({"EUR": 9}, "shoes over 20 under 60", {"price": {"gte": 20, "lte": 60}}),
         ({"EUR": 9}, "shoes under 60 euros", {"price": {"lte": 60}}),
         ({"": 9}, "shoes under 60 euros", {"price": {"lte": 60}}),
+        ({"": 9, "EUR": 9}, "shoes under 60 dollars", {}),
         ({"EUR": 9}, "shoes under $60", {}),  # nothing is sold in dollars, and none are converted
         ({"CAD": 9}, "shoes under $60", {"price": {"lte": 60}}),
         (
@@ -385,6 +386,9 @@ def test_cheaper_beside_what_to_be_like() -> None:
         ("somewhere to put my shirts", True),
         ("for when it rains", True),
         ("keep my feet dry", True),
+        ("watch films in bed", True),
+        ("watch for men", False),
+        ("Watches for a friend", False),
         ("red shoes for women", False),
         ("running shoes", False),
         ("lampshade", False),
