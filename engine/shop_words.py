@@ -71,7 +71,7 @@ class ShopWords:
         self._lease = lease
         self._behaviour = behaviour
         self._suggestions: dict[str, SuggestionIndex] = {}
-        self._rules: RuleSet | None = None
+        self._made_of: tuple[RuleSet, int] | None = None
         self._reading = threading.Lock()
         self._due = threading.Event()
         self._hurry = threading.Event()
@@ -96,8 +96,10 @@ class ShopWords:
         self._due.set()
 
     def follow(self, rules: RuleSet) -> None:
-        """Have the catalogue read again soon where other business rules may hide products."""
-        if self._rules not in (None, rules):
+        """Have the catalogue read again soon where other business rules may hide products, or a
+        shopper was erased, whose searches count no longer."""
+        _, erased = self._behaviour.changes
+        if self._made_of not in (None, (rules, erased)):
             self.changed()
 
     def read(self) -> None:
@@ -110,7 +112,7 @@ class ShopWords:
                     return
                 store = live.store
                 ids = store.scroll(Filter(), store.count(Filter()))
-                self._rules = live.shop.current.rules
+                made_of = live.shop.current.rules, self._behaviour.changes[1]
                 found = _Found(store.spec, frozenset(_hidden(live)))
             for start in range(0, len(ids), CHUNK):
                 chunk = ids[start : start + CHUNK]
@@ -121,6 +123,7 @@ class ShopWords:
                 if self._closing.wait(BREATH_S):
                     return
             self._publish(store, found)
+            self._made_of = made_of
 
     def close(self) -> None:
         self._closing.set()

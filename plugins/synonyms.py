@@ -56,9 +56,10 @@ class Synonyms:
         return msgspec.structs.replace(plan, expansion=" ".join(made)) if made else plan
 
     def _meanings(self, synonyms: SynonymSet, language: str) -> Meanings:
-        if self._compiled is None or self._compiled[0] is not synonyms:
-            self._compiled = (synonyms, {})
-        by_language = self._compiled[1]
+        compiled = self._compiled  # another search may meet other synonyms at this moment
+        if compiled is None or compiled[0] is not synonyms:
+            compiled = self._compiled = (synonyms, {})
+        by_language = compiled[1]
         if language not in by_language:
             by_language[language] = {
                 tuple(map(form_of, phrase.split())): others

@@ -97,6 +97,12 @@ def test_what_rules_hide_from_everybody_is_not_suggested(
         engine.words.read()
         assert len(engine.suggest("zeb")) == suggested
     assert lexicon_of(engine).knows("zebra"), "it is spelt as before"
+    told.clear()
+    engine.suggest("zeb")
+    assert not told
+    engine.erase_user("ada")
+    engine.suggest("zeb")
+    assert told, "her searches no longer count"
 
 
 def test_a_trial_knows_the_words_of_its_generation(engine: Engine) -> None:
