@@ -95,6 +95,7 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
             opened.callback(self.words.close)
             self._begin_learning(opened)
             if current := self._stores.current():
+                self._note_live(current)
                 self._go_live(current)
             self._opened = opened.pop_all()
 
@@ -257,6 +258,7 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
                 with self._changing:
                     self._writer.replay(generation, store)
                     self._writer.checkpoint(generation)
+                    self._journal.lives([generation])
                     self._stores.promote(generation)
                     old_closed = self._swap(generation, store)
             except BaseException:
@@ -265,17 +267,11 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
             old_closed.wait(DRAIN_S)  # so that it can be opened or dropped at once
 
     def rollback(self) -> str:
-        """Promote the newest generation older than the live one; its name.
-
-        Raises:
-            NotFound: there is none.
-        """
-        current = self._stores.current()
-        older = [name for name in self._stores.generations() if current and name < current]
-        if not older:
+        """Promote :meth:`previous`; its name. Raises NotFound: there is none."""
+        if not (name := self.previous()):
             raise NotFound("no older generation to roll back to", field="generation")
-        self.promote(older[-1])
-        return older[-1]
+        self.promote(name)
+        return name
 
     @property
     def schema(self) -> IndexSchema:

@@ -2,15 +2,16 @@
 
 Each entry has a monotone sequence number. For each generation the journal also keeps how
 far it has absorbed the entries; opening or promoting a generation replays the rest, so a
-write made while a new generation was being built is never lost. SQLite in WAL mode with
-``synchronous=FULL``: a committed entry survives kill -9 and power loss.
+write made while a new generation was being built is never lost. It also knows which were live,
+for only those are rolled back to. SQLite in WAL mode with ``synchronous=FULL``: a committed entry
+survives kill -9 and power loss.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -30,6 +31,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, op TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS absorbed (generation TEXT PRIMARY KEY, seq INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS lived (generation TEXT PRIMARY KEY);
 """
 
 BUSY_S = 10.0
@@ -142,11 +144,24 @@ class Journal:
             db.execute("BEGIN IMMEDIATE")
             db.execute("INSERT OR IGNORE INTO absorbed VALUES (?, ?)", (generation, _last(db)))
 
+    def lives(self, generations: Iterable[str]) -> None:
+        """Record that they are live, or were."""
+        with self._locked() as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            rows = [(name,) for name in generations]
+            db.executemany("INSERT OR IGNORE INTO lived VALUES (?)", rows)
+
+    def lived(self) -> set[str]:
+        """The generations that are live, or were."""
+        with self._locked() as db:
+            return {name for (name,) in db.execute("SELECT generation FROM lived")}
+
     def forget(self, generation: str) -> None:
-        """The generation is gone: drop its mark, and the entries that all others hold."""
+        """The generation is gone: drop its marks, and the entries that all others hold."""
         with self._locked() as db, db:
             db.execute("BEGIN IMMEDIATE")
             db.execute("DELETE FROM absorbed WHERE generation = ?", (generation,))
+            db.execute("DELETE FROM lived WHERE generation = ?", (generation,))
             db.execute(
                 "DELETE FROM entries WHERE seq <= (SELECT coalesce(min(seq), 0) FROM absorbed)"
             )

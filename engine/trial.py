@@ -128,6 +128,18 @@ class KnowsGenerations:
             )
         return found
 
+    def previous(self) -> str:
+        """The newest generation older than the live one that was live itself; "" for none. What
+        was only built, or a gate refused, is nothing to roll back to."""
+        current, lived = self._stores.current(), self._journal.lived()
+        older = [n for n in self._stores.generations() if current and n < current and n in lived]
+        return older[-1] if older else ""
+
+    def _note_live(self, current: str) -> None:
+        """Of a data folder that never kept what was live, all before count."""
+        names = self._stores.generations() if not self._journal.lived() else []
+        self._journal.lives([current, *(name for name in names if name < current)])
+
     @contextmanager
     def trial(self, generation: str = "", settings: Settings | None = None) -> Iterator[Trial]:
         """A built generation (default: the live one) to search while the shop goes on, under its

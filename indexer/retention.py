@@ -1,4 +1,4 @@
-"""Which generations to keep: the newest ones to roll back to, and the live one."""
+"""Which generations to keep: the newest, the live one, and the one to roll back to."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def drop_old_generations(engine: Engine, keep: int = KEPT) -> list[str]:
     with suppress(StoreLocked), BuildLock(engine.settings.data_path):
         status = engine.generations()
         live = next((one.name for one in status if one.live), None)
-        kept = kept_generations([one.name for one in status], live, keep)
+        kept = [*kept_generations([one.name for one in status], live, keep), engine.previous()]
         for name in [one.name for one in status if one.name not in kept]:
             with suppress(StoreLocked):
                 engine.drop(name)

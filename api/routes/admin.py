@@ -101,12 +101,14 @@ async def promote(
     data: Annotated[Promotion | None, Body()] = None,
 ) -> Promoted:
     """Make a built generation live; searches and writes go on meanwhile. Where there is a gate it
-    must pass it first, or 409 says what was found. All but the newest two and the live one are
-    dropped."""
+    must pass it first, or 409 says what was found. All but the newest two, the live one and
+    the one to roll back to are dropped."""
     asked = data or Promotion()
-    evidence = await shop.workers.try_out(
-        check_generation, shop.engine, name, asked.gate, force=asked.force
-    )
+    evidence = None
+    if asked.gate is not None or shop.engine.settings.gate_path is not None:
+        evidence = await shop.workers.try_out(
+            check_generation, shop.engine, name, asked.gate, force=asked.force
+        )
     await shop.workers.write(promote_generation, shop.engine, name, evidence)
     return Promoted(name, evidence)
 
@@ -121,7 +123,7 @@ async def promote(
     operation_id="rollBack",
 )
 async def rollback(shop: NamedDependency[Shop]) -> Promoted:
-    """Make the newest generation older than the live one live again."""
+    """Make the newest older generation live again that was live before."""
     return Promoted(await shop.workers.write(shop.engine.rollback))
 
 

@@ -2,8 +2,8 @@
 
 The change of one measure, new minus live, is taken query by query with a bootstrap interval. A
 generation passes when the whole interval lies above ``-tolerance``: then it is shown not to be
-worse by more than that (a non-inferiority test). It is refused as worse when the whole interval
-lies below 0, and for want of evidence in between. ``docs/evaluation.md`` has the road.
+worse by more than that (a non-inferiority test). Else it is refused: as worse when the whole
+interval lies below 0, for want of evidence in between. ``docs/evaluation.md`` has the road.
 """
 
 from __future__ import annotations

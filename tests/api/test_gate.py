@@ -159,6 +159,13 @@ def test_too_little_evidence_is_said_as_such(settings: Settings, tmp_path: Path)
         assert live(client) == "g1"
 
 
+def test_what_was_refused_is_not_rolled_back_to(settings: Settings, gate: Path) -> None:
+    with Engine.open(settings) as engine, serving({"test": engine}) as client:
+        assert client.post("/v1/generations/g2/promote", content=promotion(gate)).is_error
+        assert client.post("/v1/generations/g3/promote", content=promotion(gate)).is_success
+        assert client.post("/v1/generations/rollback").json() == {"live": "g1"}
+
+
 def test_what_it_was_compared_with_is_what_it_replaces(settings: Settings, gate: Path) -> None:
     with Engine.open(settings) as engine:
         evidence = check_generation(engine, "g3", with_pictures(gate))

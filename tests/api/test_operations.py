@@ -76,14 +76,14 @@ def test_generations(tmp_path: Path, photo_root: Path) -> None:
     with Engine.open(settings) as engine, serving({"test": engine}) as client:
         assert names(client) == [("g1", True), ("g2", False), ("g3", False)]
         assert client.post("/v1/generations/g3/promote").json() == {"live": "g3"}
-        assert names(client) == [("g2", False), ("g3", True)]
+        assert names(client) == [("g1", False), ("g2", False), ("g3", True)]
         assert client.get("/v1/search?q=shoe").json()["generation"] == "g3"
-        assert client.post("/v1/generations/rollback").json() == {"live": "g2"}
-        problem(client.delete("/v1/generations/g2"), 409)
+        assert client.post("/v1/generations/rollback").json() == {"live": "g1"}, "g2 never was"
+        problem(client.delete("/v1/generations/g1"), 409)
         assert client.delete("/v1/generations/g3").status_code == 204
         problem(client.post("/v1/generations/g3/promote"), 404)
         problem(client.post("/v1/generations/..%2Fg2/promote"), 404)
-        assert names(client) == [("g2", True)]
+        assert names(client) == [("g1", True), ("g2", False)]
 
 
 def test_no_search_fails_while_generations_change(tmp_path: Path, photo_root: Path) -> None:

@@ -332,6 +332,11 @@ def test_old_generations_are_dropped(settings: Settings, catalogue: Write) -> No
         with BuildLock(settings.data_path):
             assert drop_old_generations(engine, keep=1) == []  # not while a build runs
         engine.promote(names[3])
+        assert drop_old_generations(engine) == []
+        assert engine.rollback() == names[0], "the one that was live"
+        engine.promote(names[2])
+        assert drop_old_generations(engine) == []
+        engine.promote(names[3])
         assert drop_old_generations(engine) == [names[0]]
         assert engine.rollback() == names[2]
     assert generations(settings) == names[2:]
