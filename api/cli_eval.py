@@ -89,7 +89,7 @@ class Judged(Struct, frozen=True):
     "--sweep",
     multiple=True,
     metavar="NAME=V1,V2,…",
-    help="Try values of rrf_k, weights.bm25, …; repeatable: every combination.",
+    help="Try values of weights.bm25, depth, …; repeatable: every combination.",
 )
 @click.option("--confidence", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)

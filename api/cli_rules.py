@@ -25,8 +25,6 @@ from .engines import Shop, open_shop
 from .remote import call, declared_fields
 from .schemas import Rules, RuleTested
 
-"""The running server that holds the shop, or the shop itself."""
-
 
 @click.group("rules")
 def command() -> None:
@@ -74,7 +72,7 @@ def test(text: str, filters: tuple[str, ...], config: Path | None, **asked: Any)
         chosen = filters_from_pairs(pairs, _schema(shop)) if pairs else {}
         found = _tried(shop, {**asked, "text": text or None, "filters": chosen})
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"at {found.at.isoformat()}, searching for {found.text!r}", style="dim")
+    console.print(escape(f"at {found.at.isoformat()}, searching for {found.text!r}"), style="dim")
     for rule in found.rules:
         for line in _told(rule):
             console.print(escape(line), style="dim" if rule.skipped else "")

@@ -115,7 +115,8 @@ def _print(answer: SearchResponse) -> None:
         product = hit.product
         price = product.get("price")
         shown = "" if price is None else f"{price:g} {product.get('currency', '')}".strip()
-        table.add_row(str(place), hit.id, str(product.get("title", "")), shown, f"{hit.score:.4f}")
+        words = (hit.id, str(product.get("title", "")), shown)
+        table.add_row(str(place), *map(escape, words), f"{hit.score:.4f}")
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     for place, hit in enumerate(answer.hits, 1):
@@ -123,7 +124,7 @@ def _print(answer: SearchResponse) -> None:
             console.print(f"{place:>2}  {escape(line)}", style="dim")
     console.print(f"{len(answer.hits)} of {answer.total:,}, {answer.took_ms:.1f} ms", style="dim")
     for item in answer.degraded:
-        console.print(f"degraded: {item.component}: {item.reason}", style="yellow")
+        console.print(escape(f"degraded: {item.component}: {item.reason}"), style="yellow")
 
 
 def _why(explain: Explanation) -> Iterator[str]:

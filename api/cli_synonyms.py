@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from engine.book import ANY
 from engine.core import Engine
 from engine.synonyms import Status, Synonym
 
@@ -21,8 +20,6 @@ from .cli_common import config_option, settings_from
 from .engines import Shop, open_shop
 from .remote import call
 from .schemas import SynonymLines, Synonyms, SynonymsAdded
-
-"""The running server that holds the shop, or the shop itself."""
 
 
 @click.group("synonyms")
@@ -115,11 +112,12 @@ def _decide(ids: tuple[str, ...], status: Status, config: Path | None) -> None:
         for id in ids:
             path = f"/v1/synonyms/{quote(id, safe='')}"
             if isinstance(shop, Engine):
-                decided = msgspec.structs.replace(shop.synonyms.get(id), status=status)
-                shop.synonyms.put(decided, ANY)
+                known = shop.synonyms.get(id)
+                shop.synonyms.put(msgspec.structs.replace(known, status=status), known.etag)
             else:
                 known = msgspec.json.decode(call(shop, "GET", path), type=Synonym)
-                call(shop, "PUT", path, msgspec.structs.replace(known, status=status), ANY)
+                decided = msgspec.structs.replace(known, status=status)
+                call(shop, "PUT", path, decided, f'"{known.etag}"')
             click.echo(f"{id}: {status}")
 
 

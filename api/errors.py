@@ -81,6 +81,8 @@ STATUS: dict[type[EntrepotError], int] = {
 _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]+)`")
 _MISSING_FIELD = re.compile(r"missing required field `([^`]+)`")
+_ITEM = re.compile(r"`\$\.data(\[\d+\][^`]*)`$")
+"""Where in a list something is wrong, which Litestar leaves out of what it tells."""
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -145,8 +147,11 @@ def _invalid_input(request: AnyRequest, error: ValidationException) -> Response[
         message, key = str(item.get("message", "")), str(item.get("key", ""))
         if named := _UNKNOWN_FIELD.search(message) or _MISSING_FIELD.search(message):
             key = named[1]
-        found.append({"field": key.removeprefix("data").lstrip("."), "message": message})
-    detail = "; ".join(f"{e['field']}: {e['message']}" for e in found) or error.detail
+        key = key.removeprefix("data").lstrip(".")
+        if not key and (place := _ITEM.search(str(error.__cause__))):
+            key = re.sub(r"\[(\d+)\]", r".\1", place[1]).lstrip(".")
+        found.append({"field": key, "message": message})
+    detail = "; ".join(": ".join(filter(None, e.values())) for e in found) or error.detail
     field = found[0]["field"] if found else None
     return _respond(
         request, "urn:entrepot:invalid-request", "Invalid request", 400, detail, field, found

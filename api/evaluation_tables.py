@@ -98,7 +98,7 @@ def _print_measures(
     console: Console, measures: list[MeasureResult], confidence: float, queries: int
 ) -> None:
     names = list(measures[0].means)
-    columns = [f"{queries:,} queries", *names]
+    columns = [f"{queries:,} queries", *map(escape, names)]
     compared = measures[0].change is not None
     if compared:
         columns += ["change", f"{confidence:.0%} interval", "p", "won", "lost"]
@@ -124,7 +124,7 @@ def _print_configurations(console: Console, configurations: list[Configuration])
     for one in configurations:
         lost = ", ".join(f"{name} {count}" for name, count in one.degraded.items())
         table.add_row(
-            one.name,
+            escape(one.name),
             f"{one.coverage:.1%}",
             f"{one.zero_results:.1%}",
             f"{one.p50_ms:.1f}",

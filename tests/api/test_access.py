@@ -25,6 +25,20 @@ ADMIN = [
     ("PUT", "/v1/users/u1/opt-out"),
     ("DELETE", "/v1/users/u1/opt-out"),
     ("GET", "/v1/analytics"),
+    ("GET", "/v1/explain?product=red-shoe"),
+    ("GET", "/v1/rules"),
+    ("PUT", "/v1/rules/r1"),
+    ("GET", "/v1/synonyms"),
+    ("GET", "/v1/synonyms/s1"),
+    ("PUT", "/v1/synonyms/s1"),
+    ("DELETE", "/v1/synonyms/s1"),
+    ("POST", "/v1/synonyms/import"),
+    ("POST", "/v1/synonyms/mine"),
+    ("POST", "/v1/generations/g1/evaluate"),
+    ("GET", "/v1/experiments/e1/report"),
+    ("POST", "/v1/judgments/pool"),
+    ("POST", "/v1/judgments"),
+    ("GET", "/v1/judgments"),
 ]
 
 

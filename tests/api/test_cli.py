@@ -212,6 +212,16 @@ def test_commands_of_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "heavy" in broken.stderr
 
 
+def test_texts_of_a_catalogue_are_no_markup_on_a_terminal(server: Server) -> None:
+    line = json.dumps({"id": "odd-1", "title": "[/b] unheard [red]of[/red]"})
+    headers = {"Content-Type": "application/x-ndjson"}
+    assert server.client.put("/v1/products", content=line, headers=headers).json()["stored"] == 1
+    for words in (["search", "unheard"], ["rules", "test", "[/b] unheard"]):
+        found = invoke(*words, "--config", str(server.config))
+        assert found.exit_code == 0, found.output
+        assert "[/b] unheard" in found.stdout
+
+
 def test_commands_go_through_a_running_server(server: Server) -> None:
     config = str(server.config)
     found = invoke("search", "red shoe", "--config", config, "--json", "--filter", "price.lt=15")
