@@ -35,6 +35,9 @@ SHORTEST_PART = 3
 SHORT, SHORT_DOUBT = 3, 10.0
 """Letters of a word that has many neighbours, and how sure its correction must be: "mne" beside
 "shirts" is "men"."""
+FOUR, FOUR_DOUBT = 4, 14.0
+"""The same of a word of so many letters that would become one of fewer than :data:`COMMON_WORD`
+products: "asus" is rather a brand that the shop lacks than the "Smart Ass" of one shirt."""
 DOUBT = 19.0
 """Cost above which what was typed stands: a word that nobody knows may be a name. In natural
 logarithms, against the whole shop; tuned on the development halves of benchmarks/typos.py."""
@@ -70,7 +73,14 @@ class SpellingModel:
         ways = [(self._cost(typed, word, before, after), word) for word in self._near(typed)]
         ways += self._apart(typed, before, after)
         cost, best = min(ways, default=(math.inf, ""))
-        return best if cost < (DOUBT if len(typed) > SHORT else SHORT_DOUBT) else ""
+        return best if cost < self._doubt(typed, best) else ""
+
+    def _doubt(self, typed: str, best: str) -> float:
+        """Up to which cost ``typed`` becomes ``best``."""
+        if len(typed) <= SHORT:
+            return SHORT_DOUBT
+        rare = self.lexicon.words.get(best, 0) < COMMON_WORD
+        return FOUR_DOUBT if rare and len(typed) <= FOUR else DOUBT
 
     def _near(self, typed: str) -> list[str]:
         most = 2 if len(typed) >= TWO_TYPOS else 1

@@ -106,6 +106,13 @@ def test_neighbours_decide_between_words(encoder: Encoder) -> None:
     assert corrected("sjirt mini", titles, encoder) == "skirt mini"
 
 
+def test_four_letters_become_no_word_that_hardly_any_product_has(encoder: Encoder) -> None:
+    many = ["Nike Men Blue Running Shoes"] * 1600
+    assert corrected("asus", [*many, "Smart Ass Shirt"], encoder) == "asus"
+    assert corrected("asus", [*many, *["Smart Ass Shirt"] * 20], encoder) == "ass"
+    assert corrected("blxe", many, encoder) == "blue"
+
+
 def test_a_shopper_takes_a_correction_back(shop: ShopView) -> None:
     assert plan("purpel shooes", shop, None, "spelling:purpel").text == "purpel shoes"
     assert plan("Purpel", shop, None, "spelling:purpel").text == "Purpel"
