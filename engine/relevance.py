@@ -100,10 +100,9 @@ class Relevance(Struct, frozen=True):
             parts.append((1.0 - self.image_weight, self.calibration.words.log_odds(scores)))
         if kinds & self.calibration.pictures.terms.keys():
             parts.append((self.image_weight, self.calibration.pictures.log_odds(scores)))
-        whole = sum(weight for weight, _ in parts)
-        if not whole:
-            return None
-        return _sigmoid(sum(weight * odds for weight, odds in parts) / whole)
+        if len(parts) == 1:  # with nothing beside it, the whole, whatever it weighs
+            return _sigmoid(parts[0][1])
+        return _sigmoid(sum(weight * odds for weight, odds in parts)) if parts else None
 
     def _scores(self, candidate: Candidate) -> dict[str, float]:
         scores: dict[str, float] = {}

@@ -55,6 +55,12 @@ def test_photo_and_words_are_mixed_as_asked() -> None:
     assert (mixed[0], mixed[-1]) == (pytest.approx(low), pytest.approx(high))
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
+def test_words_or_a_photo_alone_weigh_all_there_is(weight: float) -> None:
+    assert relevance(WORDS, weight, text=0.6) == relevance(WORDS, text=0.6)
+    assert relevance(PHOTO, weight, photo=0.6) == relevance(PHOTO, photo=0.6)
+
+
 def test_an_identifier_is_certain() -> None:
     assert relevance(codes=3.0) == 1.0
 
