@@ -50,7 +50,8 @@ def priced(
     named = {code for r in found for code in r.currencies}
     lowest = max((r.gte for r in found if r.gte is not None), default=None)
     highest = min((r.lte for r in found if r.lte is not None), default=None)
-    known = bool(shop.prices) and (not named or bool({"", *named} & shop.prices.keys()))
+    held = shop.prices.keys()
+    known = bool(held) and (not named or bool(named & held) or held == {""})
     contradictory = lowest is not None and highest is not None and lowest > highest
     if not found or not known or contradictory or PRICE in plan.filters:
         return [Span(r.start, r.end, PRICE, typed[r]) for r in found], {}
