@@ -6,11 +6,12 @@ import msgspec
 
 from .errors import InvalidRequest
 from .facets import AUTO
-from .filters import Filter, conditions_of, parse_filters, require_field
+from .filters import Filter, parse_filters, require_field
 from .localize import Audience
 from .markets import read_filters
 from .plan import QueryPlan
 from .protocols import VectorStore
+from .relaxation import WITH_ANOTHER
 from .schema import FieldKind, IndexSchema
 from .types import SearchRequest
 
@@ -53,16 +54,18 @@ def whole_filter(
 ) -> Filter:
     """The plan's filters and the request's, by the stored fields that the shopper means; for the
     same field the request's win. What is hidden stays hidden whatever is asked for."""
-    place, schema = audience.place, audience.schema
-    rest = {name: spec for name, spec in plan.filters.items() if name not in request.filters}
+    place, schema, selected = audience.place, audience.schema, request.filters
+    rest = {
+        name: spec
+        for name, spec in plan.filters.items()
+        if name not in selected and WITH_ANOTHER.get(name) not in selected
+    }
     rest, said = read_filters(rest, place, schema)
     read = said.filter(parse_filters(rest, schema))
     hidden = list(plan.hidden())
     like = request.query.like if request.query else ()
-    asked = Filter(
-        own.conditions,
+    return Filter(
+        read.conditions + place.filter(own).conditions,
         exclude_ids=like + tuple(id for selection in hidden for id in selection.ids),
-        exclude=tuple(conditions_of(s.filters) for s in hidden if s.filters),
+        exclude=tuple(place.hidden(s) for s in hidden if s.filters),
     )
-    asked = place.filter(asked)
-    return msgspec.structs.replace(asked, conditions=read.conditions + asked.conditions)

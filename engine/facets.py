@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from .filters import Filter, Scalar, Terms, require_field
+from .filters import Filter, Scalar, Terms
 from .protocols import VectorStore
 from .schema import CORE_FIELDS, FieldKind, IndexSchema
 from .types import FacetResult, FacetValue
@@ -43,7 +43,8 @@ Ids = Callable[[Filter], list[str]]
 class FacetQuestion(msgspec.Struct, frozen=True):
     """What is to be counted: the declared fields ``names`` (or :data:`AUTO`) of the products under
     ``filter``. ``selected`` are fields that the shopper filters by, ``spoken`` those that the
-    words speak of; ``most`` values a field, and the selected ones. ``group_by`` counts families."""
+    words speak of; ``most`` values a field, and the selected ones. ``group_by`` counts families.
+    All are stored fields; ``meant`` are those that others stand for (the shopper's price)."""
 
     names: tuple[str, ...]
     filter: Filter
@@ -52,6 +53,7 @@ class FacetQuestion(msgspec.Struct, frozen=True):
     spoken: tuple[str, ...] = ()
     most: int = 50
     group_by: str = ""
+    meant: Mapping[str, str] = {}
 
 
 def facets_of(
@@ -61,7 +63,7 @@ def facets_of(
     shopper filters by."""
     found: dict[str, FacetResult] = {}
     for name in _chosen(asked, ids, store):
-        kind = require_field(name, asked.schema, use="facets")
+        kind = _kind(asked, name)
         members: Sequence[str] = ids
         if name in asked.selected:
             members = again(without(asked.filter, name))
@@ -88,7 +90,7 @@ def browse_facets(asked: FacetQuestion, store: VectorStore) -> dict[str, FacetRe
     for name in _chosen(asked, sample, store):
         own = name in asked.selected
         filter = without(asked.filter, name) if own else asked.filter
-        if require_field(name, asked.schema, use="facets") is FieldKind.NUMBER:
+        if _kind(asked, name) is FieldKind.NUMBER:
             found[name] = facet(
                 FieldKind.NUMBER, store.columns(under(filter), [name])[name], asked.most
             )
@@ -169,13 +171,19 @@ def chosen_values(filter: Filter, name: str) -> tuple[Scalar, ...]:
     )
 
 
+def _kind(asked: FacetQuestion, name: str) -> FieldKind:
+    # Names are checked as they were asked for; not declared is a price that no product has, in the
+    # shopper's currency.
+    return asked.schema.kind(name) or FieldKind.NUMBER
+
+
 def _chosen(asked: FacetQuestion, ids: Sequence[str], store: VectorStore) -> list[str]:
     """The fields to count: those named, the selected ones and the most useful ones for
     :data:`AUTO`."""
     if AUTO not in asked.names:
         return list(dict.fromkeys(asked.names))
     declared = [*CORE_FIELDS, *asked.schema.attributes]
-    names = [name for name in declared if name not in _SAYS_NOTHING]
+    names = [asked.meant.get(name, name) for name in declared if name not in _SAYS_NOTHING]
     columns = store.columns(ids, names)
     scores = {
         name: usefulness(columns[name]) * (SPOKEN_OF if name in asked.spoken else 1.0)

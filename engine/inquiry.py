@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from .filters import Filter
 from .grouping import Groups
 from .live import Live
 from .localize import Audience
-from .pins import settle
+from .pins import one_of_each, settle
 from .plan import QueryPlan
 from .protocols import VectorStore
 from .relaxation import relaxations
@@ -71,8 +71,26 @@ class Inquiry:
     def settle(self, plan: QueryPlan, filter: Filter) -> None:
         """Go on with a plan and what it admits; its pins are placed."""
         self.filter = filter
-        self.plan = settle(plan, filter, self.store, self.request.sort)
+        self.plan = self._placed(plan, filter)
         self.pins = self.plan.pins
+
+    def fold(self, ids: Sequence[str]) -> Groups:
+        """Take the result set, ``ids`` and what is pinned, by families, each of which one pin may
+        stand for."""
+        # A pin that was deleted since it was placed is of the result set all the same.
+        self.groups = Groups(list(dict.fromkeys([*ids, *self.pins])), self.group_by, self.store)
+        kept = self.groups.leading(self.pins)
+        if len(kept) < len(self.pins):
+            self.plan = one_of_each(self.plan, kept)
+            self.pins = self.plan.pins
+        return self.groups
+
+    def pinned(self, filter: Filter) -> list[str]:
+        """What would be pinned under another filter."""
+        return list(self._placed(self.planned, filter).pins)
+
+    def _placed(self, plan: QueryPlan, filter: Filter) -> QueryPlan:
+        return settle(plan, filter, self.store, self.request.sort, self.audience.place)
 
     def relaxed(self, *, empty: bool) -> Iterator[tuple[QueryPlan, Filter]]:
         """What to try next where nothing was found, and what it admits."""
@@ -80,15 +98,16 @@ class Inquiry:
             yield plan, whole_filter(self.own, self.asked, plan, self.audience)
 
     def facet_question(self) -> FacetQuestion:
-        chosen = self.audience.place.filter(self.own)
+        place = self.audience.place
         return FacetQuestion(
             self.request.facets,
             self.filter,
             self.schema,
-            frozenset(chosen.fields),
-            self.plan.fields,
+            frozenset(place.filter(self.own).fields),
+            tuple(map(place.field, self.plan.fields)),
             self.settings.facet_values,
             self.group_by,
+            place.fields,
         )
 
     @property

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from .filters import Condition, Filter
+from .filters import Condition, Filter, conditions_of
+from .plan import Selection
 from .prices import Price, currency_of, price_key, price_of
 from .protocols import VectorStore
 from .schema import IndexSchema, price_field, stock_field
@@ -48,13 +49,19 @@ class Place(Struct, frozen=True):
         return msgspec.structs.replace(request, sort=sort, facets=facets)
 
     def filter(self, filter: Filter) -> Filter:
-        """``filter`` by stored fields."""
+        """The conditions of ``filter`` by stored fields."""
         if not self.fields:
             return filter
-        return msgspec.structs.replace(
-            filter,
-            conditions=self._conditions(filter.conditions),
-            exclude=tuple(self._conditions(group) for group in filter.exclude),
+        conditions = tuple(self._stored(condition) for condition in filter.conditions)
+        return msgspec.structs.replace(filter, conditions=conditions)
+
+    def hidden(self, selection: Selection) -> tuple[Condition, ...]:
+        """What the filters of a rule that hides ask of stored fields: stock is that of the market,
+        a price the product's own. The rule's amounts are not in the shopper's currency, and
+        naming another one must not show what is hidden."""
+        return tuple(
+            condition if condition.field == "price" else self._stored(condition)
+            for condition in conditions_of(selection.filters)
         )
 
     def facets(self, facets: dict[str, FacetResult]) -> dict[str, FacetResult]:
@@ -78,11 +85,8 @@ class Place(Struct, frozen=True):
         """Whether it can be had here."""
         return product.stock.get(self.market, product.in_stock)
 
-    def _conditions(self, conditions: Sequence[Condition]) -> tuple[Condition, ...]:
-        return tuple(
-            msgspec.structs.replace(condition, field=self.field(condition.field))
-            for condition in conditions
-        )
+    def _stored(self, condition: Condition) -> Condition:
+        return msgspec.structs.replace(condition, field=self.field(condition.field))
 
 
 NOWHERE = Place()

@@ -6,14 +6,15 @@ browsing as well. So the engine places pins itself, after everything else has ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from .filters import Filter, matches, selector
-from .plan import HIDDEN, LostPin, QueryPlan
+from .filters import Filter, holds, matches
+from .markets import Place
+from .plan import HIDDEN, AppliedRule, LostPin, QueryPlan
 from .protocols import VectorStore
 from .types import Candidate, Move, SortBy
 
@@ -56,7 +57,9 @@ def lay_out(pins: Mapping[str, int], others: int) -> Layout:
     return Layout(at)
 
 
-def settle(plan: QueryPlan, filter: Filter, store: VectorStore, sort: SortBy | None) -> QueryPlan:
+def settle(
+    plan: QueryPlan, filter: Filter, store: VectorStore, sort: SortBy | None, here: Place
+) -> QueryPlan:
     """Decide which rule gets the pins it wants, and say of the others why not.
 
     The order that a shopper asks for leaves no place for pins. Without one, a product is placed
@@ -71,12 +74,14 @@ def settle(plan: QueryPlan, filter: Filter, store: VectorStore, sort: SortBy | N
     barred: dict[str, tuple[str, str]] = {}
     for row, product in enumerate(wanted):
         values = {name: column[row] for name, column in columns.items()}
-        if sort is not None:
-            barred[product] = (f"the search is sorted by {sort.field!r}", "")
-        elif values["title"] is None:
+        if values["title"] is None:
             barred[product] = ("the shop has no such product", "")
+        elif hider := _hidden_by(product, values, plan, here):
+            barred[product] = (HIDDEN, hider)
+        elif sort is not None:
+            barred[product] = (f"the search is sorted by {sort.field!r}", "")
         elif not matches(filter, product, values):
-            barred[product] = _left_out(product, values, plan)
+            barred[product] = ("the filters of the search leave it out", "")
     placed: dict[str, tuple[str, str]] = {}
     taken: dict[int, tuple[str, str]] = {}
     rules = []
@@ -94,11 +99,29 @@ def settle(plan: QueryPlan, filter: Filter, store: VectorStore, sort: SortBy | N
     return msgspec.structs.replace(plan, rules=tuple(rules))
 
 
-def _left_out(product: str, values: Mapping[str, object], plan: QueryPlan) -> tuple[str, str]:
+def one_of_each(plan: QueryPlan, kept: Collection[str]) -> QueryPlan:
+    """The plan with those pins that lead their families; the others are lost."""
+
+    def left(rule: AppliedRule) -> AppliedRule:
+        lost = tuple(
+            LostPin(product, place, "another of its family is placed")
+            for product, place in rule.pins.items()
+            if product not in kept
+        )
+        pins = {product: place for product, place in rule.pins.items() if product in kept}
+        return msgspec.structs.replace(rule, pins=pins, lost=rule.lost + lost)
+
+    return msgspec.structs.replace(plan, rules=tuple(map(left, plan.rules)))
+
+
+def _hidden_by(product: str, values: Mapping[str, Any], plan: QueryPlan, here: Place) -> str:
+    """The rule that hides a product; empty where none does."""
     for rule in plan.rules:
-        if any(selector(hidden)(product, values) for hidden in rule.hide):
-            return HIDDEN, rule.id
-    return "the filters of the search leave it out", ""
+        for selection in rule.hide:
+            group = here.hidden(selection)
+            if product in selection.ids or (group and holds(group, values)):
+                return rule.id
+    return ""
 
 
 def explain_pins(

@@ -22,7 +22,7 @@ KIND = "core_product_type"
 """The label of a span that says what a product is."""
 SURE = 0.8
 """The least confidence of such a span for its absence to count."""
-_WITH_ANOTHER: Mapping[str, str] = {"currency": "price"}
+WITH_ANOTHER: Mapping[str, str] = {"currency": "price"}
 """A filter that says what another one means, and goes with it."""
 
 
@@ -32,13 +32,13 @@ def relaxations(plan: QueryPlan, selected: Collection[str], *, empty: bool) -> I
     unwanted = {span.field for span in plan.spans if span.effect == "exclude"}
     for name in reversed(plan.filters):
         kept = name in selected or (name in unwanted and not empty)
-        if not kept and name not in _WITH_ANOTHER:
+        if not kept and name not in WITH_ANOTHER:
             plan = _without(plan, name)
             yield plan
 
 
 def _without(plan: QueryPlan, name: str) -> QueryPlan:
-    off = {n: s for n, s in plan.filters.items() if name in (n, _WITH_ANOTHER.get(n))}
+    off = {n: s for n, s in plan.filters.items() if name in (n, WITH_ANOTHER.get(n))}
     filters = {field: spec for field, spec in plan.filters.items() if field not in off}
     spans = tuple(_lifted(span) if span.field in off else span for span in plan.spans)
     return msgspec.structs.replace(

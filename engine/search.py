@@ -13,7 +13,6 @@ from .errors import InvalidRequest
 from .facets import browse_facets, counts_without, facets_of
 from .filters import Filter
 from .fusion import Fusion, Ranking, candidates, fuse
-from .grouping import Groups
 from .inquiry import Inquiry, begin
 from .lanes import Lanes, plan_lanes
 from .live import Live
@@ -71,6 +70,7 @@ def retrieve(search: Inquiry) -> Retrieved | None:
     if query is None or not (search.plan.text or query.image is not None or query.like):
         if query is not None and not search.plan.filters:
             raise InvalidRequest("text: holds no searchable character", field="text")
+        _loosen(search)
         return None
     pipeline = live.pipelines[search.request.profile]
     lanes = plan_lanes(query, search.plan, live, pipeline.weights, pipeline.cutoffs)
@@ -90,12 +90,13 @@ def _ranked(search: Inquiry, retrieved: Retrieved) -> SearchResponse:
     if search.pins:
         ids = list(dict.fromkeys([*ids, *search.pins]))
     if search.group_by:
-        search.groups = Groups(ids, search.group_by, search.store)
+        search.fold(ids)
     page = _page(search, retrieved)
     search.watch.lap("rank")
 
     def again(filter: Filter) -> list[str]:
-        return _ids(_found(search, retrieved.lanes, filter))
+        found = _ids(_found(search, retrieved.lanes, filter))
+        return list(dict.fromkeys([*found, *search.pinned(filter)]))
 
     facets = facets_of(search.facet_question(), ids, search.store, again)
     return _respond(search, page, facets, len(search.groups or ids), retrieved.fusion)
@@ -125,6 +126,15 @@ def _recovered(search: Inquiry, lanes: Lanes, found: Found) -> Found:
     return found
 
 
+def _loosen(search: Inquiry) -> None:
+    """Lets fewer of the filters that were understood stand where nothing passes all of them."""
+    if search.plan.filters and not search.store.count(search.filter):
+        for plan, filter in search.relaxed(empty=True):
+            if search.store.count(filter):
+                search.settle(plan, filter)
+                break
+
+
 def _page(search: Inquiry, retrieved: Retrieved) -> list[Candidate]:
     """The candidates of the page asked for.
 
@@ -147,7 +157,6 @@ def _page(search: Inquiry, retrieved: Retrieved) -> list[Candidate]:
     ranked = rank(window, pipeline, search.plan, request, store, search.live.behaviour, place)
     order, tail = ranked.window, ranking[size:]
     if search.groups is not None:
-        pins = {id: pins[id] for id in search.groups.leading(pins)}
         lead = search.groups.leading([*pins, *(c.id for c in order), *(id for _, id in tail)])
         leaders = frozenset(lead)
         order = [c for c in order if c.id in leaders]
@@ -178,20 +187,16 @@ def _page(search: Inquiry, retrieved: Retrieved) -> list[Candidate]:
 def _browse(search: Inquiry) -> SearchResponse:
     """No words, or none but such as are filters ("under 50"): everything under the filters, by
     ``sort`` or by id."""
-    if search.plan.filters and not search.store.count(search.filter):
-        for plan, filter in search.relaxed(empty=True):
-            if search.store.count(filter):
-                search.settle(plan, filter)
-                break
-    request, pins, store = search.request, search.pins, search.store
+    request, store = search.request, search.store
     start, end = request.offset, request.offset + request.limit
     total = store.count(search.filter)
+    others: list[str] = []
     if search.group_by:
         ids = store.scroll(search.filter, total, 0, request.sort)
-        search.groups = Groups(ids, search.group_by, store)
-        pins = {id: pins[id] for id in search.groups.leading(pins)}
-        others = [id for id in search.groups.leading([*pins, *ids]) if id not in pins]
-        total = len(search.groups)
+        groups = search.fold(ids)
+        others = [id for id in groups.leading([*search.pins, *ids]) if id not in search.pins]
+        total = len(groups)
+    pins = search.pins
     layout = lay_out(pins, total - len(pins))
     first, last = layout.own(start, end)
     if search.group_by:

@@ -13,10 +13,10 @@ import msgspec
 from msgspec import Struct, field
 
 from .errors import NotFound
-from .filters import Condition, Filter, conditions_of, holds
+from .filters import Condition, Filter, holds
 from .fusion import Fusion, candidates, ranks_of
 from .inquiry import Inquiry, begin
-from .lanes import Lanes
+from .lanes import IDENTIFIED, Lanes
 from .live import Live, Pipeline
 from .protocols import LaneQuery, Scored
 from .ranking import rank
@@ -96,13 +96,14 @@ def standing_of(
         )
     place = shown.index(product)
     one = msgspec.structs.replace(whole, limit=1, offset=place, explain=True)
-    (hit,) = run_search(one, live, settings).hits
+    hits = [hit for hit in run_search(one, live, settings).hits if hit.id == product]
     return msgspec.structs.replace(
         known,
         summary=f"It stands at place {place + 1} of {answer.total}.",
         place=place + 1,
-        explain=hit.explain,
-        relevance=hit.relevance,
+        # Not there where a write moved it since.
+        explain=hits[0].explain if hits else None,
+        relevance=hits[0].relevance if hits else None,
     )
 
 
@@ -115,8 +116,9 @@ class _Trail:
         self.product = product
         self.live = live
         self.search = begin(request, live, settings)
-        nothing = Retrieved(Lanes((), {}), {}, Fusion({}), [])
-        self._retrieved = retrieve(self.search) or nothing
+        retrieved = retrieve(self.search)
+        self._browsing = retrieved is None
+        self._retrieved = retrieved or Retrieved(Lanes((), {}), {}, Fusion({}), [])
         names = self.search.filter.fields
         columns = live.store.columns([product], names)
         self._values = {name: column[0] for name, column in columns.items()}
@@ -133,9 +135,12 @@ class _Trail:
         if self.barriers:
             what = "; ".join(map(_in_words, self.barriers))
             return "filtered", f"It is kept out: {what}.", ""
-        if self.fused_rank is None:
+        if self._browsing:
+            at = "The filters let it through"
+        elif self.fused_rank is None:
             return "not found", "No lane found it: see why by lane.", ""
-        at = f"Fusion put it at rank {self.fused_rank} of {len(self._retrieved.ranking)}"
+        else:
+            at = f"Fusion put it at rank {self.fused_rank} of {len(self._retrieved.ranking)}"
         if arranger := self._dropped_by():
             return "dropped", f"{at}, and the arranger {arranger} dropped it.", arranger
         if leader := self._leader(shown):
@@ -160,6 +165,8 @@ class _Trail:
             return standing(None, score, why)
         if self.barriers:
             return standing(None, score, "it is kept out before")
+        if query.using == "codes":
+            return standing(None, score, f"more than {IDENTIFIED} products have the identifier")
         (deep,) = self._ask(query, self.search.filter, MAX_WINDOW)
         rank, _ = _among(self.product, deep) or (None, None)
         where = f"rank {rank}" if rank else f"below rank {MAX_WINDOW}"
@@ -170,10 +177,11 @@ class _Trail:
         return self.live.store.search_batch([free], filter, limit)
 
     def _dropped_by(self) -> str:
-        """The first arranger after which the window lacks it; rankers drop nothing."""
+        """The first arranger after which the window lacks it; rankers drop nothing, and what is
+        sorted by a field is not arranged."""
         search = self.search
         size = search.request.rerank_window or search.settings.rerank_window
-        if self.fused_rank is None or self.fused_rank > size:
+        if search.request.sort or self.fused_rank is None or self.fused_rank > size:
             return ""
         pipeline = self.live.pipelines[search.request.profile]
         for last, (guard, _) in enumerate(pipeline.arrangers, start=1):
@@ -193,6 +201,8 @@ class _Trail:
             return ""
         column = [self.search.group_by]
         (own,) = self.live.store.columns([self.product], column)[column[0]]
+        if own is None:
+            return ""
         families = self.live.store.columns(shown, column)[column[0]]
         return next((id for id, f in zip(shown, families, strict=True) if f == own), "")
 
@@ -224,7 +234,7 @@ def _barriers(product: str, values: dict[str, Any], search: Inquiry) -> Iterator
         yield Barrier("like")
     for rule in search.plan.rules:
         for selection in rule.hide:
-            group = place.filter(Filter(conditions_of(selection.filters))).conditions
+            group = place.hidden(selection)
             if product in selection.ids or (group and holds(group, values)):
                 yield Barrier("rule", rule.id, wanted=dict(selection.filters))
 

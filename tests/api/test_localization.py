@@ -184,6 +184,15 @@ def test_one_product_and_its_likes_are_localized(shop: httpx.Client) -> None:
 # Names of fields and values
 
 
+def test_facets_that_the_engine_chooses_are_the_shoppers(shop: httpx.Client) -> None:
+    """By text and by browsing, whose facets are counted apart."""
+    for body in ({}, {"text": "red boot"}):
+        assert search(shop, facets=["*"], **body)["facets"]["price"] == {"min": 7, "max": 30}
+        answer = search(shop, facets=["*"], currency="GBP", **body)
+        assert answer["facets"]["price"] == {"min": 2.5, "max": 9}
+        assert not any(":" in name for name in answer["facets"])
+
+
 def test_facets_and_hits_say_what_values_are_called(shop: httpx.Client) -> None:
     answer = search(shop, locale="de", facets=["color", "category", "in_stock", "price"])
     color = answer["facets"]["color"]

@@ -168,3 +168,10 @@ def test_usefulness_is_a_share(column: list[Any]) -> None:
 def test_a_browse_is_judged_by_a_sample(shop: Engine) -> None:
     assert len(PRODUCTS) < SAMPLE
     assert search(shop, None, facets=[AUTO]).facets
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_price_in_a_currency_that_nothing_has_one_in(shop: Engine, query: Any) -> None:
+    answer = search(shop, query, currency="XXX", facets=("price", "color"))
+    assert answer.facets["price"] == FacetResult()
+    assert answer.facets["color"].values

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Engine, InvalidFilter, InvalidRequest, Query, SearchRequest, SearchResponse
+from engine import (
+    Engine,
+    Filter,
+    InvalidFilter,
+    InvalidRequest,
+    LostPin,
+    Query,
+    QueryPlan,
+    Rule,
+    SearchRequest,
+    SearchResponse,
+)
+from engine.inquiry import Inquiry
 from engine.schema import field_values
 from engine.settings import ProfileSettings
 from engine.types import SortBy
@@ -87,3 +100,36 @@ def test_what_cannot_group_is_refused(shop: Engine) -> None:
         search(shop, None, group_by="price")
     with pytest.raises(InvalidFilter, match=r"unknown field 'brnd'.*did you mean 'brand'"):
         search(shop, None, group_by="brnd")
+
+
+def test_a_pin_that_is_deleted_meanwhile(
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_shop()
+    then = {"pins": {"mug-red": 1}}
+    engine.rules.put(msgspec.convert({"id": "r", "then": then}, Rule))
+    placed = Inquiry.settle
+
+    def settle(self: Inquiry, plan: QueryPlan, filter: Filter) -> None:
+        placed(self, plan, filter)
+        assert self.pins == {"mug-red": 1}
+        self.store.delete(["mug-red"])
+
+    monkeypatch.setattr(Inquiry, "settle", settle)
+    hits = engine.search(SearchRequest(None, group_by="brand", limit=1000)).hits
+    assert hits
+    assert "mug-red" not in ids(hits)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_one_pin_stands_for_a_family(open_shop: OpenShop, query: Any) -> None:
+    engine = open_shop()
+    first, second = (id for id in PRODUCTS if PRODUCTS[id].group_id == "mug")
+    then = {"pins": {first: 2, second: 1}}
+    engine.rules.put(msgspec.convert({"id": "r", "then": then}, Rule))
+    answer = engine.search(SearchRequest(query, group_by="group_id", limit=1000))
+    (rule,) = answer.plan.rules
+    assert rule.pins == {second: 1}
+    assert rule.lost == (LostPin(first, 2, "another of its family is placed"),)
+    assert ids(answer.hits)[0] == second
+    assert first not in ids(answer.hits)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import IndexSchema, Product, SearchRequest, SortBy
+from engine import IndexSchema, Product, Query, QueryPlan, SearchRequest, Selection, SortBy
+from engine.admission import whole_filter
 from engine.filters import Filter, Range, Terms, matches, parse_filters
 from engine.localize import Localization
 from engine.markets import NOWHERE, Place, place_of, read_filters
@@ -130,11 +131,24 @@ def test_a_request_by_stored_fields_and_its_columns_by_names() -> None:
     }
 
 
-def test_a_hidden_group_is_by_stored_fields_too() -> None:
+def test_filters_mean_the_shoppers_prices_and_rules_the_shops() -> None:
     place = place_of("at", "EUR", SCHEMA, {})
-    whole = Filter((Range("price", lte=5),), ("x",), ((Terms("in_stock", (False,)),),))
-    assert place.filter(whole) == Filter(
-        (Range("price:at/EUR", lte=5),), ("x",), ((Terms("in_stock:at", (False,)),),)
+    assert place.filter(Filter((Range("price", lte=5),), ("x",))) == Filter(
+        (Range("price:at/EUR", lte=5),), ("x",)
+    )
+    hidden = Selection({"price": {"lte": 5}, "in_stock": False})
+    assert place.hidden(hidden) == (Range("price", lte=5), Terms("in_stock:at", (False,)))
+
+
+def test_a_price_of_ones_own_goes_before_one_in_words_whatever_that_is_in() -> None:
+    request = SearchRequest(Query("mug under 60 €"), {"price": {"lte": 50}}, currency="GBP")
+    plan = QueryPlan(filters={"price": {"lte": 60}, "currency": ["EUR"], "color": "red"})
+    schema = IndexSchema({"color": FieldKind.KEYWORD}, SCHEMA.prices)
+    audience = Localization().of(request, schema)
+    own = parse_filters(request.filters, schema)
+    assert whole_filter(own, request, plan, audience).conditions == (
+        Terms("color", ("red",)),
+        Range("price:GBP", lte=50),
     )
 
 

@@ -69,6 +69,12 @@ def test_a_price_without_words_gives_way_too(reading: Engine) -> None:
     assert search(reading, "under 1").total == len(PRODUCTS) + 1
 
 
+def test_what_gave_way_keeps_nothing_out(reading: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.standing.MAX_WINDOW", 5)
+    standing = reading.standing(max(PRODUCTS), SearchRequest(Query("under 1")))
+    assert (standing.outcome, standing.barriers) == ("below the last page", ())
+
+
 def test_nothing_of_the_kind_is_nothing(reading: Engine) -> None:
     """Lanes of vectors find something cheap for any words; lamps are all dearer."""
     lamps = [p.price for p in PRODUCTS.values() if p.category[-1] == "Lamp" and p.price]

@@ -106,6 +106,27 @@ def test_a_shoppers_filter_on_the_same_field_does_not_bring_it_back(ruled: Engin
         assert "red" not in colors
 
 
+def test_naming_a_currency_shows_nothing_that_is_hidden(ruled: Engine) -> None:
+    """ "XXX" is a currency in which nothing has a price."""
+    set_rules(
+        ruled,
+        rule("dear", hide=[{"filters": {"price": {"gte": 20}}}]),
+        rule("pin", pins={"lamp-green": 1}),
+    )
+    assert (PRODUCTS["lamp-green"].price or 0) >= 20
+    for query in QUERIES.values():
+        plain = search(ruled, query)
+        elsewhere = search(ruled, query, currency="XXX")
+        assert set(ids(elsewhere.hits)) == set(ids(plain.hits))
+        assert "lamp-green" not in msgspec.json.encode(elsewhere.plan).decode()
+
+
+@pytest.mark.parametrize("sort", [None, SortBy("price")])
+def test_a_lost_pin_does_not_tell_of_what_is_hidden(ruled: Engine, sort: SortBy | None) -> None:
+    set_rules(ruled, rule("pin", pins={"mug-pink": 1}), rule("hide", hide=[{"ids": ["mug-pink"]}]))
+    assert "mug-pink" not in msgspec.json.encode(search(ruled, sort=sort).plan).decode()
+
+
 @pytest.mark.parametrize("kind", QUERIES)
 def test_what_is_hidden_stays_so_while_rules_cannot_be_applied(
     ruled: Engine, kind: str, monkeypatch: pytest.MonkeyPatch
@@ -193,6 +214,18 @@ def test_a_product_that_nothing_found_is_inserted_and_counted(ruled: Engine) -> 
     assert explained.reasons["pins"] == {"r": "not found → place 3"}
     assert explained.lanes == {}
     assert explained.arrangers == {}
+
+
+def test_counts_of_a_selected_field_know_of_pins(ruled: Engine) -> None:
+    """A count is the total after the value is selected, pins that no lane finds included."""
+    found = set(ids(search(ruled).hits))
+    stranger = next(id for id in PRODUCTS if id not in found)
+    color = str(PRODUCTS[stranger].attributes["color"])
+    set_rules(ruled, rule("r", pins={stranger: 1}))
+    open_wide = search(ruled, facets=("color",))
+    selected = search(ruled, facets=("color",), filters={"color": ["no such", color]})
+    assert stranger in ids(selected.hits)
+    assert selected.facets["color"].values[:8] == open_wide.facets["color"].values
 
 
 def test_pins_say_from_where_to_where(ruled: Engine) -> None:

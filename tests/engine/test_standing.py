@@ -23,7 +23,7 @@ RULES = {"rules": [{"id": "no-pink", "then": {"hide": [{"filters": {"color": "pi
 @pytest.fixture(scope="module")
 def ruled(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     folder = copy_shop(built, tmp_path_factory.mktemp("standing") / "shop")
-    profiles = {
+    profiles: dict[str, Any] = {
         "arranged": ProfileSettings(arrangers=("drop-odd", "turn")),
         "grouped": ProfileSettings(group_by="group_id"),
         "strict": ProfileSettings(cutoffs={"text": 0.9, "image": 0.9, "bm25": 90.0, "codes": 90.0}),
@@ -130,6 +130,45 @@ def test_the_one_that_stands_for_its_family_is_named(ruled: Engine) -> None:
     assert leader.variants is not None
     standing = ruled.standing(leader.variants.ids[0], asked(profile="grouped"))
     assert (standing.outcome, standing.by) == ("grouped", leader.id)
+
+
+@pytest.mark.parametrize(
+    ("query", "more"),
+    [
+        (None, {}),
+        (None, {"sort": SortBy("price"), "group_by": "group_id"}),
+        (WORDS, {"sort": SortBy("price")}),
+        (WORDS, {"profile": "grouped"}),
+    ],
+)
+def test_what_no_page_shows(
+    ruled: Engine, monkeypatch: pytest.MonkeyPatch, query: Query | None, more: Any
+) -> None:
+    """As beyond the thousandth place, for products that stand for no family but themselves."""
+    whole = ids(ruled.search(asked(query, limit=1000, **more)).hits)
+    monkeypatch.setattr("engine.standing.MAX_WINDOW", 5)
+    alone = [id for id in whole[5:] if not PRODUCTS[id].group_id]
+    assert alone
+    for product in alone:
+        standing = ruled.standing(product, asked(query, **more))
+        assert (standing.outcome, standing.place) == ("below the last page", None)
+
+
+def test_what_is_sorted_by_a_field_is_not_arranged(ruled: Engine) -> None:
+    request: dict[str, Any] = {"profile": "drop-all", "group_by": "group_id"}
+    request["sort"] = SortBy("price")
+    hits = ruled.search(asked(limit=1000, **request)).hits
+    folded = [(id, hit.id) for hit in hits if hit.variants for id in hit.variants.ids]
+    assert folded
+    for product, leader in folded:
+        standing = ruled.standing(product, asked(**request))
+        assert (standing.outcome, standing.by) == ("grouped", leader)
+
+
+def test_an_identifier_that_too_many_have(ruled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.lanes.IDENTIFIED", 0)
+    standing = ruled.standing("shoe-red", asked(Query(text="shoe-red")))
+    assert "identifier" in standing.lanes["codes"].why
 
 
 def test_an_unknown_product(ruled: Engine) -> None:
