@@ -94,9 +94,10 @@ class _Row(Sold):
             self.issue("published", "not published: left out")
             return None
         locale = self._locale()
-        titles, descriptions = self._texts("title", locale), self._texts("description", locale)
+        titles = self._texts("title", locale)
         if titles and locale not in titles:
             locale = next(iter(titles))
+        descriptions = self._texts("description", locale)
         title = titles.pop(locale, "")
         if not title:
             self.issue("title", "missing or empty", "error")

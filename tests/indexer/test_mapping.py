@@ -220,6 +220,8 @@ def test_locales() -> None:
     }
     other = good({"title": {"sv": "Äpple"}})
     assert (other.title, other.locale, other.translations) == ("Äpple", "sv", {})
+    plain = good({"title": {"sv": "Äpple"}, "description": "En frukt."})
+    assert (plain.description, plain.translations) == ("En frukt.", {})
 
 
 def test_nested_attributes() -> None:
