@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ from tests.api.harness import build, make_settings, problem, serving
 RED_MUG = JudgedQuery("red mug")
 
 
-def pooled(client: httpx.Client, **asked: object) -> dict[str, object]:
+def pooled(client: httpx.Client, **asked: object) -> dict[str, Any]:
     response = client.post("/v1/judgments/pool", json={"query": {"text": "red mug"}, **asked})
     assert response.status_code == 200, response.text
     return dict(response.json())
