@@ -38,6 +38,9 @@ SHORT, SHORT_DOUBT = 3, 10.0
 FOUR, FOUR_DOUBT = 4, 14.0
 """The same of a word of so many letters that would become one of fewer than :data:`COMMON_WORD`
 products: "asus" is rather a brand that the shop lacks than the "Smart Ass" of one shirt."""
+PLURAL, SHORTEST_SINGULAR = "s", 4
+RARER = math.log(2)
+"""Cost of a plural that no title has, over its singular."""
 DOUBT = 19.0
 """Cost above which what was typed stands: a word that nobody knows may be a name. In natural
 logarithms, against the whole shop; tuned on the development halves of benchmarks/typos.py."""
@@ -71,6 +74,7 @@ class SpellingModel:
         """The word, or two words, that ``typed`` stands for, beside these neighbours (folded,
         "" where there is none or it is not known); "" where nothing is likely enough."""
         ways = [(self._cost(typed, word, before, after), word) for word in self._near(typed)]
+        ways += self._plurals(typed, before, after)
         ways += self._apart(typed, before, after)
         cost, best = min(ways, default=(math.inf, ""))
         return best if cost < self._doubt(typed, best) else ""
@@ -96,6 +100,15 @@ class SpellingModel:
             )
         ]
         return [word for _, _, word in sorted(found)[:MOST_NEAR]]
+
+    def _plurals(self, typed: str, before: str, after: str) -> Iterator[tuple[float, str]]:
+        """Words that the shop writes in the singular alone: "shooes" where it sells a "shoe"."""
+        stem = typed.removesuffix(PLURAL)
+        if len(stem) < SHORTEST_SINGULAR or stem == typed or stem.endswith(PLURAL):
+            return
+        for word in self._near(stem):
+            if not word.endswith(PLURAL) and word + PLURAL not in self.lexicon.words:
+                yield RARER + self._cost(stem, word, before, after), word + PLURAL
 
     def _cost(self, typed: str, word: str, before: str, after: str) -> float:
         return typo_cost(typed, word) + self._rarity(word, before) + self._follows(word, after)

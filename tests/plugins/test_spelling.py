@@ -66,6 +66,7 @@ def corrected(text: str, titles: Iterable[str], encoder: Encoder) -> str:
         ("runningshoes", "running shoes"),
         ("back pack", "backpack"),
         ("leathr backpakc", "leather backpack"),
+        ("hndbags", "handbags"),  # the shop writes none but single ones
         ("striped shirt for mne", "striped shirt for men"),
         ("Leathr, Handbg!", "leather, handbag!"),
     ],
