@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -10,7 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from engine import InvalidRequest
+from engine import InvalidRequest, read_qrels
 
 T = TypeVar("T")
 
@@ -37,13 +36,14 @@ class _QueryLine(Struct, frozen=True):
 
 
 def read_judgments(queries: Path, qrels: Path) -> list[JudgedQuery]:
-    """``queries`` is JSON Lines of ``{"id", "text"}``, ``qrels`` TREC's ``query 0 product grade``.
+    """``queries`` is JSON Lines of ``{"id", "text"}``, ``qrels`` what
+    :func:`engine.read_qrels` reads.
     Queries without a judgment are left out.
 
     Raises:
         InvalidRequest: a line that is neither, by file and number, or nothing that is judged.
     """
-    grades = _read_qrels(qrels)
+    grades = read_qrels(qrels)
     found = [
         JudgedQuery(line.id, line.text, grades[line.id])
         for line in _lines(queries, _QueryLine)
@@ -70,24 +70,6 @@ def read_events(path: Path) -> list[Impression]:
 def normal(query: str) -> str:
     """Queries that differ in case or spaces alone are one."""
     return " ".join(query.casefold().split())
-
-
-def _read_qrels(path: Path) -> dict[str, dict[str, float]]:
-    grades: dict[str, dict[str, float]] = {}
-    for number, line in enumerate(_text(path).splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            query, _, product, grade = line.split()
-            value = float(grade)
-        except ValueError:
-            raise InvalidRequest(
-                f"{path}:{number}: not `query 0 product grade`: {line[:80]!r}", field="qrels"
-            ) from None
-        if not (math.isfinite(value) and value >= 0):
-            raise InvalidRequest(f"{path}:{number}: grade {grade}: 0 or more", field="qrels")
-        grades.setdefault(query, {})[product] = value
-    return grades
 
 
 def _lines(path: Path, kind: type[T]) -> Iterator[T]:
