@@ -10,9 +10,11 @@ from functools import cache
 
 from msgspec import Struct
 
+from engine import fold
+
 from . import query_lexicon as lexicon
 from .query_lexicon import Bound
-from .query_tokens import Phrases, Tokens, fold, phrases_of
+from .query_tokens import Phrases, Tokens, phrases_of
 
 SPREAD = 0.2
 """"Around 50" is 40 to 60: a fifth either way."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from engine import fold
+
 from . import query_lexicon as lexicon
 from .query_prices import SIZE_WORDS, UNITS
-from .query_tokens import Tokens, fold
+from .query_tokens import Tokens
 
 _GLUED_UNITS = {letters: unit for unit, letters in lexicon.GLUED_UNITS.items()}
 _COUNTED = frozenset(map(fold, lexicon.COUNTED))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Container, Iterable, Mapping
 from typing import Generic, Literal, NamedTuple, TypeVar
+
+from engine import fold
 
 T = TypeVar("T")
 
 # No alternative can begin where another one ends, so the scan is linear in the text.
 _TOKEN = re.compile(r"(\d+(?:[.,]\d+)*)|([^\W\d_]+(?:['’`´][^\W\d_]+)*)|([^\w\s]|_)")
-_APOSTROPHES = str.maketrans("’`´", "'''")
 _LONGEST_NUMBER = 15
 
 
@@ -22,15 +22,6 @@ class Token(NamedTuple):
     end: int
     text: str
     kind: Literal["number", "word", "sign"]
-
-
-def fold(text: str) -> str:
-    """Without case, accents and typographic apostrophes, for comparing."""
-    if text.isascii():
-        return text.lower().replace("`", "'")
-    spread = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(c for c in spread if not unicodedata.combining(c))
-    return bare.translate(_APOSTROPHES)
 
 
 class Tokens:

@@ -12,9 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from engine import IndexSchema, QueryPlan, Rule, RuleSet, When, texts, unfit
-
-from .query_tokens import fold
+from engine import IndexSchema, QueryPlan, Rule, RuleSet, When, fold, texts, unfit
 
 _UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _WORD = re.compile(f"[{_UNSPACED}]|[^\\W_{_UNSPACED}]+")

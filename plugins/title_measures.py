@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+from engine import fold
+
 from .query_prices import UNITS
-from .query_tokens import fold, number_of
+from .query_tokens import number_of
 
 Measures = frozenset[tuple[str, float]]
 """(dimension, amount in its base unit); ("count", 3.0) for a pack of three."""

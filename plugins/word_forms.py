@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from .query_tokens import fold
+from engine import fold
 
 # Digits belong to words here: "501", "2xl", "h2o". Linear, as no alternative overlaps.
 _WORD = re.compile(r"[^\W_]+(?:['’`´][^\W_]+)*")
