@@ -122,6 +122,7 @@ from .types import (
     SortBy,
     Translation,
 )
+from .vectors import unit
 from .window import Arranger, Explains, ForKnownShoppers, NeedsBehaviour, Ranker, RankingBatch
 from .words import Term, fold, terms
 from .writing import WriteResult
@@ -280,6 +281,7 @@ __all__ = [
     "texts",
     "to_micros",
     "unfit",
+    "unit",
     "word_offsets",
     "write_atomically",
     "write_qrels",

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .protocols import Encoder, Vectors
+from .vectors import unit
 
 COLORS = (
     *("black", "white", "grey", "red", "green", "yellow"),
@@ -50,5 +51,4 @@ def recolored(photo: Vectors, colors: Sequence[str], weight: float, encoder: Enc
     shares = np.exp(SHARPNESS * (known @ photo))
     own = (shares / shares.sum()) @ known
     asked = np.mean([known[COLORS.index(color)] for color in colors], axis=0)
-    mixed = weight * photo + (1.0 - weight) * STRENGTH * (asked - 2.0 * weight * own)
-    return np.asarray(mixed / max(float(np.linalg.norm(mixed)), 1e-12), dtype=np.float32)
+    return unit(weight * photo + (1.0 - weight) * STRENGTH * (asked - 2.0 * weight * own))

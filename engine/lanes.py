@@ -32,6 +32,7 @@ from .plan import QueryPlan
 from .protocols import Encoder, LaneQuery, Scored, Vectors, VectorStore
 from .settings import SearchSettings
 from .types import Query
+from .vectors import unit
 
 LANE_WEIGHTS: Mapping[str, float] = {
     "text": 0.5,
@@ -233,8 +234,7 @@ def _require_products(ids: Sequence[str], store: VectorStore) -> None:
 
 def _mean(rows: Sequence[Vectors]) -> Vectors:
     """The unit mean of the products' mean vectors, so that many photos do not outweigh."""
-    mean = np.mean([r.mean(axis=0) for r in rows], axis=0)
-    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
+    return unit(np.mean([r.mean(axis=0) for r in rows], axis=0))
 
 
 def _floor(encoder: Encoder, modality: str) -> float | None:

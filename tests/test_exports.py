@@ -33,7 +33,7 @@ PUBLIC = {
         "FieldText",
         *("Filter", "Range", "Terms", "FieldKind", "IndexSchema"),
         *("CatalogueSource", "RawRecord"),
-        *("Rule", "When", "RuleSet", "NO_RULES", "texts", "unfit", "selector"),
+        *("Rule", "When", "RuleSet", "NO_RULES", "texts", "unfit", "selector", "unit"),
         *("QueryProcessor", "ShopView", "Ranker", "Arranger", "RankingBatch"),
         *("Lexicon", "Term", "fold", "terms", "write_atomically"),
         *("Synonym", "SynonymSet", "NO_SYNONYMS"),

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-import numpy as np
-
-from engine import LaneQuery, Occasion, Recommended, Vectors
+from engine import LaneQuery, Occasion, Recommended, unit
 
 SEEDS = 4
 """Searched for; two lanes each. An average of unlike products would be like none of them."""
@@ -51,11 +49,5 @@ def _lanes(occasion: Occasion) -> Iterator[tuple[LaneQuery, Using, str, float]]:
         rows = occasion.assortment.vectors(seeds, using)
         for seed, own, weight in zip(seeds, rows, occasion.weights.tolist(), strict=False):
             if len(own):
-                lane = LaneQuery(f"{using}:{seed}", using, _mean(own))
+                lane = LaneQuery(f"{using}:{seed}", using, unit(own.mean(axis=0)))
                 yield lane, using, seed, weight
-
-
-def _mean(rows: Vectors) -> Vectors:
-    """The unit mean of a product's photos."""
-    mean = rows.mean(axis=0)
-    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
