@@ -128,7 +128,8 @@ class Book(Generic[E, View]):
         """What is in force; costs one ``stat``, and reading the file where it changed."""
         if _stamp(self.path) != self._seen:
             with self._lock:
-                self._refresh()
+                if _stamp(self.path) != self._seen:
+                    self._refresh()
         return self._view
 
     def entries(self) -> tuple[E, ...]:
@@ -219,9 +220,14 @@ class Book(Generic[E, View]):
             self._refresh()
 
     def _refresh(self) -> None:
-        self._seen = _stamp(self.path)  # first, so that a later change is noticed
+        stamp = _stamp(self.path)  # before reading, so that a later change is noticed
+        self._load(exists=stamp is not None)
+        # After, so that who comes meanwhile waits instead of going on with what was before.
+        self._seen = stamp
+
+    def _load(self, exists: bool) -> None:
         try:
-            entries = self.kind.decode(self.path.read_bytes()) if self._seen else ()
+            entries = self.kind.decode(self.path.read_bytes()) if exists else ()
         except FileNotFoundError:
             entries = ()
         except (InvalidBook, OSError) as error:

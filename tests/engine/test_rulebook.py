@@ -210,3 +210,24 @@ def test_what_was_acknowledged_survives_a_kill(path: Path) -> None:
     found = names(RuleBook(path))
     assert found[: acknowledged + 1] == [f"r{n}" for n in range(acknowledged + 1)]
     assert len(found) <= acknowledged + 2
+
+
+def test_who_comes_while_the_file_is_read_waits_for_what_it_says(
+    book: RuleBook, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.put(rule("a"))
+    found: list[list[str]] = []
+    second = threading.Thread(target=lambda: found.append(names(book)))
+    decode = type(book.kind).decode
+
+    def slowly(kind: Any, data: bytes) -> Any:
+        monkeypatch.setattr(type(kind), "decode", decode)
+        second.start()
+        second.join(0.2)
+        return decode(kind, data)
+
+    path.write_text(path.read_text().replace('"a"', '"theirs"'))
+    monkeypatch.setattr(type(book.kind), "decode", slowly)
+    assert names(book) == ["theirs"]
+    second.join()
+    assert found == [["theirs"]]
