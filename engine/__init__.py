@@ -58,7 +58,7 @@ from .events import (
 from .filters import Filter, Range, Terms, selector
 from .generations import GenerationStatus
 from .health import Health
-from .hookspecs import API_VERSION, READ_CATALOGUE, NoOptions, Register, hookimpl
+from .hookspecs import API_VERSION, READ_CATALOGUE, NoOptions, Register, Registry, hookimpl
 from .interactions import INTERACTIONS, Interactions, read_interactions
 from .lexicon import Lexicon
 from .locales import best_locale, language_code, parse_locale
@@ -103,6 +103,7 @@ from .schema import FieldKind, IndexSchema
 from .settings import Settings, load_settings
 from .synonyms import NO_SYNONYMS, Synonym, SynonymSet
 from .tagging import TagDecoder, word_offsets
+from .translators import KnowsTheShop, Translator
 from .types import (
     Candidate,
     Degraded,
@@ -186,6 +187,7 @@ __all__ = [
     "InvalidSettings",
     "InvalidSynonyms",
     "JudgedSearch",
+    "KnowsTheShop",
     "LaneContribution",
     "LaneHit",
     "LaneQuery",
@@ -226,6 +228,7 @@ __all__ = [
     "RecommendedItem",
     "Recommender",
     "Register",
+    "Registry",
     "Role",
     "Rule",
     "RuleSet",
@@ -248,6 +251,7 @@ __all__ = [
     "Terms",
     "TextTower",
     "Translation",
+    "Translator",
     "UnknownPlugin",
     "UnsupportedModality",
     "UserProfile",

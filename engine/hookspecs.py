@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import pluggy
@@ -23,6 +23,7 @@ from .protocols import (
 )
 from .recommenders import Recommender
 from .settings import Settings
+from .translators import Translator
 from .types import Product
 from .window import Arranger, Ranker
 
@@ -62,6 +63,35 @@ class Register(Protocol[T_contra]):
         ...
 
 
+class Registry(Protocol):
+    """What all plugins registered, for a component that is made of others'. Ask it in the
+    factory: while hooks are called, others have yet to register."""
+
+    @property
+    def missing(self) -> Sequence[object]:
+        """The plugins that failed to load: what they would have offered, nobody knows."""
+        ...
+
+    def names(self, kind: str) -> Sequence[str]:
+        """Of all components of a kind ("translators"), sorted."""
+        ...
+
+    def settings_of(self, name: str) -> Mapping[str, Any]:
+        """The table ``[plugins.options.NAME]``, not validated; empty where there is none."""
+        ...
+
+    def create(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
+        """Build a component with its table in the settings, in which ``options`` replace what
+        they name. Its owner closes it.
+
+        Raises:
+            UnknownPlugin: nobody registered ``name``.
+            InvalidSettings: its options do not fit.
+            PluginError: it cannot be built.
+        """
+        ...
+
+
 @hookspec
 def register_encoders(register: Register[Encoder]) -> None:
     """Offer encoders: texts and images to vectors."""
@@ -78,8 +108,14 @@ def register_sources(register: Register[CatalogueSource]) -> None:
 
 
 @hookspec
-def register_query_processors(register: Register[QueryProcessor]) -> None:
-    """Offer steps of query understanding."""
+def register_query_processors(register: Register[QueryProcessor], registry: Registry) -> None:
+    """Offer steps of query understanding. Name ``registry`` where one is made of components that
+    other plugins register, as ``translate`` is of translators, and leave it out otherwise."""
+
+
+@hookspec
+def register_translators(register: Register[Translator]) -> None:
+    """Offer translators, for queries and for catalogues."""
 
 
 @hookspec

@@ -129,11 +129,14 @@ def main() -> None:
 
 
 def _built(recipe: Recipe) -> Answers | Offers | Refused:
-    """The component, or what there is, from its plugin alone; or why not."""
+    """The component, or what there is, from its plugin alone, or with those whose components it is
+    made of; or why not."""
     try:
         _limit_memory(recipe.memory_mb)
-        settings = PluginSettings(strict=True)
-        manager = PluginManager(settings, only=recipe.plugin)
+        if recipe.registry is None:
+            manager = PluginManager(PluginSettings(strict=True), only=recipe.plugin)
+        else:
+            manager = PluginManager(recipe.registry)
         if not recipe.name:
             return Offers({kind: _options(manager, kind) for kind in KINDS})
         return Answers(manager.create(recipe.kind, recipe.name, recipe.options), recipe.name)

@@ -138,6 +138,7 @@ def isolate(
         memory_mb=memory_mb or MEMORY_MB,
         parent=os.getpid(),
         log_level=logging.getLogger().getEffectiveLevel(),
+        registry=manager.registry_settings(kind, name),
     )
     return STANDS_FOR[kind](Keeper(recipe, deadline_s))
 

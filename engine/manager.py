@@ -38,6 +38,11 @@ BUILTINS = (
     "plugins.normalize",
     "plugins.language",
     "plugins.spelling",
+    "plugins.translators.ctranslate",
+    "plugins.translators.bergamot",
+    "plugins.translators.apertium",
+    "plugins.translators.dictionary",
+    "plugins.translators.http",
     "plugins.translate",
     "plugins.translate_cli",
     "plugins.usem3_encoder",
@@ -66,6 +71,7 @@ KINDS = (
     "stores",
     "sources",
     "query_processors",
+    "translators",
     "rankers",
     "arrangers",
     "event_stores",
@@ -78,6 +84,8 @@ KINDS = (
 PROFILE_KINDS = ("query_processors", "rankers", "arrangers")
 """What profiles name, in the order it runs; it can run in processes of its own."""
 DISABLED = "disabled in the settings"
+REGISTRY = "registry"
+"""The argument of a hook by which a component is made of others'."""
 
 
 class PluginStatus(Struct, frozen=True):
@@ -92,10 +100,13 @@ class PluginStatus(Struct, frozen=True):
 
 
 class _Registered(Struct, frozen=True):
+    """``isolated``: its plugin is not imported here. ``composed``: it is made of others'."""
+
     factory: Callable[[Any], Any]
     options: type[Struct]
     plugin: str
     isolated: bool = False
+    composed: bool = False
 
 
 class PluginManager:
@@ -143,6 +154,14 @@ class PluginManager:
         """Whether the component can run in a process of its own alone."""
         found = self._components[kind].get(name)
         return found is not None and found.isolated
+
+    def registry_settings(self, kind: str, name: str) -> PluginSettings | None:
+        """By what a process of its own finds the others that a component is made of; none for one
+        that is made of none. A plugin that must not be imported here is not imported there."""
+        if not self._find(kind, name).composed:
+            return None
+        ours = self._settings
+        return PluginSettings(disabled=(*ours.disabled, *ours.isolated), options=ours.options)
 
     def options_of(self, kind: str, name: str) -> type[Struct]:
         """The struct that a component's options must fit."""
@@ -236,7 +255,10 @@ class PluginManager:
                 offers[kind] = {}
                 for hook in caller.get_hookimpls():
                     if hook.plugin is module:
-                        hook.function(register=self._collector(kind, name, offers[kind]))
+                        composed = REGISTRY in hook.argnames
+                        register = self._collector(kind, name, offers[kind], composed=composed)
+                        given = {REGISTRY: self} if composed else {}
+                        hook.function(register=register, **given)
             return offers
         except BaseException:
             # Left registered, its misspelt hook would fail every later check_pending().
@@ -272,7 +294,7 @@ class PluginManager:
                 )
 
     def _collector(
-        self, kind: str, plugin: str, into: dict[str, _Registered], isolated: bool = False
+        self, kind: str, plugin: str, into: dict[str, _Registered], **how: bool
     ) -> Callable[..., None]:
         def register(
             name: str, factory: Callable[[Any], Any], options: type[Struct] = NoOptions
@@ -280,7 +302,7 @@ class PluginManager:
             taken = self._components[kind].get(name) or into.get(name)
             if taken is not None:
                 raise PluginError(f"{kind}: {name!r} is already registered by {taken.plugin!r}")
-            into[name] = _Registered(factory, options, plugin, isolated)
+            into[name] = _Registered(factory, options, plugin, **how)
 
         return register
 

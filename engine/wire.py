@@ -19,6 +19,7 @@ import numpy.typing as npt
 from msgspec import Meta, Struct
 
 from .plan import QueryPlan
+from .settings import PluginSettings
 from .types import Reasons
 
 HEADER = struct.Struct("!QQ")
@@ -41,7 +42,8 @@ class Garbage(Exception):
 class Recipe(Struct, frozen=True):
     """What a child is to build: a component of one plugin, with the options that the settings
     give it, in ``memory_mb`` more than a bare interpreter takes. Without a ``name`` it only says
-    what the plugin offers."""
+    what the plugin offers. ``registry`` is by what a component that is made of others' finds them;
+    without it, nothing but its plugin is imported."""
 
     plugin: str
     kind: str
@@ -50,6 +52,7 @@ class Recipe(Struct, frozen=True):
     memory_mb: int
     parent: int
     log_level: int
+    registry: PluginSettings | None = None
 
 
 class Ready(Struct, frozen=True, tag=True):

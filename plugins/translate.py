@@ -10,47 +10,61 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct, field
 
-from engine import PluginError, QueryPlan, QueryProcessor, Register, ShopView, hookimpl
+from engine import (
+    EntrepotError,
+    InvalidSettings,
+    PluginError,
+    QueryPlan,
+    QueryProcessor,
+    Register,
+    Registry,
+    ShopView,
+    Translator,
+    UnknownPlugin,
+    hookimpl,
+)
 
 from .field_labels import labels_of
 from .gazetteer import Gazetteer
 from .scripts import LATIN, can_be, script_of
-from .translators.apertium import Apertium, ApertiumOptions
-from .translators.bergamot import Bergamot
-from .translators.ctranslate import CTranslate, CTranslateOptions
-from .translators.dictionary import Dictionary, DictionaryOptions
 from .translators.glossary import Glossary, load_glossary
-from .translators.http import HttpOptions, HttpTranslator
-from .translators.interface import Translator, language_of
+from .translators.interface import language_of
 from .translators.interpreters import Interpreters
 
 log = logging.getLogger(__name__)
 
 SHOP_WORDS = Path(__file__).with_name("translators") / "shop_words.toml"
+TRANSLATORS = "translators"
+"""Their kind among components."""
 ENGLISH = "en"
 BRAND = "creator"
 WARM_UP_WORD = "test"
+BUILT_IN = ("ctranslate", "bergamot", "apertium", "dictionary", "http")
+OWN_TABLES = ("apertium", "dictionary", "ctranslate", "http")
+"""Translators whose options may stand in the table of ``translate``."""
 
 
 class TranslateOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """``translators`` are tried in this order, each for the languages that it has; ``routes``
-    names another one for a language, empty for none ("de": "http"). ``glossary`` is a file with
-    terms that must not be translated, or only so; ``shop_words`` adds the terms of trade that we
-    ship (for an English catalogue). ``cache`` counts queries kept."""
+    names another one for a language, empty for none ("de": "http"). Their own options are in
+    ``[plugins.options.NAME]``; those of ``apertium``, ``dictionary``, ``ctranslate`` and ``http``
+    may stand here instead. ``glossary`` is a file with terms that must not be translated, or only
+    so; ``shop_words`` adds the terms of trade that we ship (for an English catalogue). ``cache``
+    counts queries kept."""
 
-    translators: tuple[str, ...] = ("ctranslate", "bergamot", "apertium", "dictionary", "http")
+    translators: tuple[str, ...] = BUILT_IN
     routes: dict[str, str] = field(default_factory=dict)
-    apertium: ApertiumOptions = ApertiumOptions()
-    dictionary: DictionaryOptions = DictionaryOptions()
-    ctranslate: CTranslateOptions | None = None
-    http: HttpOptions | None = None
+    apertium: dict[str, Any] = field(default_factory=dict)
+    dictionary: dict[str, Any] = field(default_factory=dict)
+    ctranslate: dict[str, Any] = field(default_factory=dict)
+    http: dict[str, Any] = field(default_factory=dict)
     glossary: str = ""
     shop_words: bool = True
     cache: Annotated[int, Meta(ge=0)] = 4096
@@ -68,13 +82,11 @@ class _Shop(Struct, frozen=True, eq=False):
 
 
 class Translate:
-    """Raises PluginError for a translator that is named in ``routes`` and cannot be used."""
+    """``translators`` are those that ``options`` name, by name; they are closed with it."""
 
-    def __init__(
-        self, options: TranslateOptions, translators: Mapping[str, Translator] | None = None
-    ) -> None:
+    def __init__(self, options: TranslateOptions, translators: Mapping[str, Translator]) -> None:
         self._options = options
-        self._interpreters = interpreters(options, translators)
+        self._interpreters = Interpreters(translators, options.translators, options.routes)
         self._terms = load_glossary(Path(options.glossary)) if options.glossary else {}
         self._words = load_glossary(SHOP_WORDS) if options.shop_words else {}
         self._lock = threading.Lock()
@@ -145,48 +157,52 @@ class Translate:
     def _warm_up(self, shop: ShopView, target: str) -> None:
         """Start what takes long to start, for every language that is routed."""
         self._known(shop)
-        held = self._interpreters.translators
-        sources = {a for t in held.values() for a, b in t.pairs() if b == target}
+        held = self._interpreters
+        sources = {a for name in held.translators for a, b in held.pairs(name) if b == target}
         for source in sorted(sources):
-            for name in self._interpreters.route(source, target, source)[:1]:
+            for name in held.route(source, target, source)[:1]:
                 try:
-                    held[name].translate([WARM_UP_WORD], source, target)
+                    held.asked(name, source, target, [WARM_UP_WORD])
                 except PluginError as error:
                     log.warning("translation by %s from %r: %s", name, source, error)
 
 
-def interpreters(
-    options: TranslateOptions, translators: Mapping[str, Translator] | None = None
-) -> Interpreters:
-    """The translators of a shop, or these."""
-    held = opened(options) if translators is None else translators
-    return Interpreters(held, options.translators, options.routes)
+def opened(options: TranslateOptions, registry: Registry) -> dict[str, Translator]:
+    """The translators that ``options`` name and that can be used here. Left out are built-in ones
+    that have neither what they need (a package, the address of a server) nor options or a route,
+    and what a plugin that failed to load may have offered.
 
-
-def opened(options: TranslateOptions) -> dict[str, Translator]:
-    """The translators that are configured and can be used here; one that is wanted by name in
-    ``routes`` and cannot be used raises PluginError."""
-    makers: dict[str, Callable[[], Translator]] = {
-        "bergamot": Bergamot,
-        "apertium": lambda: Apertium(options.apertium),
-        "dictionary": lambda: Dictionary(options.dictionary),
-    }
-    if (marian := options.ctranslate) is not None:
-        makers["ctranslate"] = lambda: CTranslate(marian)
-    if (server := options.http) is not None:
-        makers["http"] = lambda: HttpTranslator(server)
-    if unknown := sorted({*options.routes.values()} - {""} - makers.keys()):
-        raise PluginError(f"no translator {unknown[0]!r} here; configured: {', '.join(makers)}")
+    Raises:
+        UnknownPlugin: nobody registered one of them.
+        InvalidSettings: options do not fit.
+        PluginError: one cannot be built.
+    """
+    routed = set(options.routes.values()) - {""}
     made: dict[str, Translator] = {}
-    for name in dict.fromkeys((*options.translators, *filter(None, options.routes.values()))):
-        try:
-            if name in makers:
-                made[name] = makers[name]()
-        except PluginError as error:
-            if name in options.routes.values() or name == "ctranslate":
-                raise
-            log.info("translator %s is left out: %s", name, error)
+    try:
+        for name in dict.fromkeys((*options.translators, *sorted(routed))):
+            table = options_of(name, options, registry)
+            try:
+                made[name] = registry.create(TRANSLATORS, name, table)
+            except (InvalidSettings, PluginError) as error:
+                if isinstance(error, UnknownPlugin):
+                    spared = bool(registry.missing)
+                else:
+                    spared = name in BUILT_IN and not (table or name in routed)
+                if not spared:
+                    raise
+                log.info("translator %s is left out: %s", name, error)
+    except EntrepotError:
+        for translator in made.values():
+            translator.close()
+        raise
     return made
+
+
+def options_of(name: str, options: TranslateOptions, registry: Registry) -> dict[str, Any]:
+    """What the settings give a translator; what stands in the table of ``translate`` wins."""
+    ours = getattr(options, name) if name in OWN_TABLES else {}
+    return {**registry.settings_of(name), **ours}
 
 
 def brands(shop: ShopView) -> list[str]:
@@ -200,5 +216,8 @@ def brands(shop: ShopView) -> list[str]:
 
 
 @hookimpl
-def register_query_processors(register: Register[QueryProcessor]) -> None:
-    register("translate", Translate, TranslateOptions)
+def register_query_processors(register: Register[QueryProcessor], registry: Registry) -> None:
+    def made(options: TranslateOptions) -> Translate:
+        return Translate(options, opened(options, registry))
+
+    register("translate", made, TranslateOptions)

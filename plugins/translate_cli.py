@@ -15,8 +15,10 @@ from engine import (
     READ_CATALOGUE,
     InvalidRequest,
     InvalidSettings,
+    PluginManager,
     Product,
     Register,
+    Registry,
     Settings,
     best_locale,
     hookimpl,
@@ -24,7 +26,7 @@ from engine import (
     parse_locale,
 )
 
-from .translate import ENGLISH, SHOP_WORDS, TranslateOptions, interpreters
+from .translate import ENGLISH, SHOP_WORDS, TranslateOptions, opened, options_of
 from .translators.catalogue import TEXTS, CatalogueTranslator
 from .translators.glossary import load_glossary
 from .translators.interface import language_of
@@ -34,6 +36,7 @@ from .translators.memory import TranslationMemory
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 NAME = "translate"
+KEY = "api_key"
 SHOWN = 20
 Labels = dict[str, dict[str, dict[str, Any]]]
 
@@ -86,10 +89,11 @@ def command(
         raise click.UsageError("--out: this is the catalogue itself; name another file")
     texts = TEXTS[:1] if titles else TEXTS
     terms = load_glossary(Path(settings.root, options.glossary)) if options.glossary else {}
-    held = interpreters(options)
+    registry = PluginManager(settings.plugins)
+    held = Interpreters(opened(options, registry), options.translators, options.routes)
     try:
         _require(held, settings.catalogue.locale, targets)
-        with TranslationMemory(settings.data_path, _how(options, terms)) as memory:
+        with TranslationMemory(settings.data_path, _how(options, registry, terms)) as memory:
             translator = CatalogueTranslator(held, memory, terms, settings.catalogue.locale, texts)
             values = _write(target_file, root, rows, translator, targets, settings)
             if labels is not None:
@@ -108,9 +112,14 @@ def _options(settings: Settings) -> TranslateOptions:
         raise InvalidSettings(f"plugins.options.{NAME}: {error}", field=NAME) from error
 
 
-def _how(options: TranslateOptions, terms: dict[str, dict[str, str]]) -> str:
-    """What a translation depends on besides its text."""
-    made_of = (options.translators, options.routes, options.ctranslate, options.apertium, terms)
+def _how(options: TranslateOptions, registry: Registry, terms: dict[str, dict[str, str]]) -> str:
+    """What a translation depends on besides its text: who makes it, with what options. A key is
+    changed now and then, and makes no other text."""
+    named = dict.fromkeys((*options.translators, *options.routes.values()))
+    tables = {name: options_of(name, options, registry) for name in named}
+    for table in tables.values():
+        table.pop(KEY, None)
+    made_of = (options.translators, options.routes, tables, terms)
     return hashlib.blake2b(msgspec.json.encode(made_of), digest_size=8).hexdigest()
 
 
@@ -120,7 +129,7 @@ def _require(held: Interpreters, locale: str, targets: list[str]) -> None:
     for target in targets:
         code = language_of(target)
         if best_locale(target, (locale,)) is None and not held.route(own, code, code):
-            there = {b for t in held.translators.values() for a, b in t.pairs() if a == own}
+            there = {b for name in held.translators for a, b in held.pairs(name) if a == own}
             raise InvalidSettings(
                 f"no translator from {own!r} to {code!r}; there are ways to: "
                 f"{', '.join(sorted(there)) or 'nothing'} (docs/localization.md)",

@@ -16,10 +16,11 @@ import pytest
 
 from api import cli
 from api.cli import COMMANDS
-from engine import QueryPlan, RankingBatch, SearchRequest, hookspecs
+from engine import QueryPlan, RankingBatch, SearchRequest, Translator, hookspecs
 from engine.conformance import examine
 from engine.manager import PluginManager
 from engine.settings import ProfileSettings, Settings, load_settings
+from engine.testing import TranslatorContract
 from models.query_tags import TYPES
 
 ROOT = Path(__file__).parent.parent
@@ -116,6 +117,24 @@ def test_the_example_of_a_plan_in_a_test_runs() -> None:
     said["test_a_brand_that_was_asked_for_rises"]()
     findings = examine("rankers", said["OwnBrand"]())
     assert [each for each in findings if each.broken] == []
+
+
+class TestTheTranslatorOfThePluginPage(TranslatorContract):
+    pair = ("de", "en")
+    words = "rote schuhe"
+
+    @pytest.fixture
+    def translator(self) -> Translator:
+        (code,) = (b for b in code_blocks(page("docs/plugins.md"), "python") if "FewWords" in b)
+        said: dict[str, Any] = {}
+        exec(code, said)
+        offered: dict[str, Any] = {}
+        said["register_translators"](offered.__setitem__)
+        made: Translator = offered["few-words"](None)
+        return made
+
+    def test_it_translates(self, translator: Translator) -> None:
+        assert translator.translate([self.words], *self.pair) == ["red shoes"]
 
 
 def test_every_label_of_a_span_is_listed() -> None:

@@ -24,7 +24,7 @@ PUBLIC = {
         *("PluginManager", "PluginStatus"),
     ],
     "plugins": [
-        *("API_VERSION", "NoOptions", "Register", "hookimpl", "READ_CATALOGUE"),
+        *("API_VERSION", "NoOptions", "Register", "Registry", "hookimpl", "READ_CATALOGUE"),
         *("Encoder", "EncoderInfo", "Role", "Vectors"),
         *("Manifest", "TextTower", "ImageTower", "QueryTower", "PairTower"),
         *("load_manifest", "pixels", "rounds_activations", "TagDecoder", "word_offsets"),
@@ -33,6 +33,7 @@ PUBLIC = {
         "FieldText",
         *("Filter", "Range", "Terms", "FieldKind", "IndexSchema"),
         *("CatalogueSource", "RawRecord"),
+        *("Translator", "KnowsTheShop"),
         *("Rule", "When", "RuleSet", "NO_RULES", "texts", "unfit", "selector", "unit"),
         *("QueryProcessor", "ShopView", "Ranker", "Arranger", "RankingBatch"),
         *("Lexicon", "Term", "fold", "terms", "write_atomically"),

@@ -11,9 +11,11 @@ from docs.reference import generate
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "reference"
-GIVEN = {"Register", "ForKnownShoppers", "Assortment", "Explains", "NeedsBehaviour", "Learns"}
-"""Protocols without a contract class of their own: the first two are Entrepot's to implement, the
-clauses of the others are among those of rankers, arrangers and recommenders."""
+GIVEN = {"Register", "Registry", "ForKnownShoppers", "Assortment"} | {
+    *("Explains", "NeedsBehaviour", "Learns", "KnowsTheShop"),
+}
+"""Protocols without a contract class of their own: the first are Entrepot's to implement, the
+clauses of the others are among those of rankers, arrangers, recommenders and translators."""
 TESTED_BY_HAND = {
     "register_commands": ("tests/api/test_cli.py", "test_commands_of_plugins"),
 }

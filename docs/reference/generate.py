@@ -37,6 +37,7 @@ from engine import (  # noqa: E402
     protocols,
     recommenders,
     testing,
+    translators,
     window,
 )
 from engine.evaluation import measures  # noqa: E402
@@ -58,6 +59,7 @@ CONTRACTS = {
     "VectorStores": testing.StoreContract,
     "CatalogueSource": testing.SourceContract,
     "QueryProcessor": testing.QueryProcessorContract,
+    "Translator": testing.TranslatorContract,
     "Ranker": testing.RankerContract,
     "Arranger": testing.ArrangerContract,
     "EventStore": testing.EventStoreContract,
@@ -79,7 +81,7 @@ def hooks() -> dict[str, Any]:
 
 def all_protocols() -> dict[str, type]:
     """The protocols that plugins implement or are given, by name."""
-    modules = (hookspecs, protocols, window, events, measures, recommenders)
+    modules = (hookspecs, protocols, window, events, measures, recommenders, translators)
     return {
         name: found
         for module in modules

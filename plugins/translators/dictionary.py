@@ -17,16 +17,18 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from engine import PluginError
+from engine import PluginError, Register, Translator, hookimpl
 
 from .cedict import Cedict, packaged
 from .dictd import Dictd
-from .interface import ISO_639_3, Wanted
+from .interface import ISO_639_3
 from .word_endings import ENDINGS, LINKS, SKIPPED, SPECIAL
 
 LONGEST_PHRASE = 4
 SHORTEST_PART = 3
 """Letters of a part of a compound."""
+Wanted = Callable[[str], bool]
+"""Whether the shop has something by this name."""
 _PIECE = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[^\w\s]|_")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN = re.compile(r"[^\u3400-\u9fff]+")
@@ -213,3 +215,8 @@ def _chinese(text: str, held: Cedict, wanted: Wanted) -> str:
             found.append(text[at])
             at += 1
     return " ".join(filter(None, found)) or text
+
+
+@hookimpl
+def register_translators(register: Register[Translator]) -> None:
+    register("dictionary", Dictionary, DictionaryOptions)

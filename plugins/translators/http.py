@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from engine import PluginError
+from engine import PluginError, Register, Translator, hookimpl
 
 MAX_ANSWER = 1_000_000
 """Bytes of an answer that are read."""
@@ -69,3 +69,8 @@ class HttpTranslator:
 
 def _small(response: Any) -> bool:
     return len(response.content) <= MAX_ANSWER
+
+
+@hookimpl
+def register_translators(register: Register[Translator]) -> None:
+    register("http", HttpTranslator, HttpOptions)

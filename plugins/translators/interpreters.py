@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
-from engine import PluginError
+from engine import KnowsTheShop, PluginError, Translator
 
 from ..scripts import can_be, script_of
 from .glossary import Glossary
-from .interface import KnowsTheShop, Translator, Wanted
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,8 @@ MOST_GROWTH = 6
 
 class Interpreters:
     """``order`` names the translators as they are tried, each for the languages that it has;
-    ``routes`` names another one for a language, or none (empty)."""
+    ``routes`` names another one for a language, or none (empty). A translator that raises, or
+    answers rubbish, is no worse than one that has not the languages."""
 
     def __init__(
         self,
@@ -32,6 +33,14 @@ class Interpreters:
         self._order = order
         self._routes = routes
 
+    def pairs(self, name: str) -> frozenset[tuple[str, str]]:
+        """(source, target) that the translator of this name has."""
+        try:
+            return frozenset((source, target) for source, target in self.translators[name].pairs())
+        except Exception as error:  # whatever a plugin raises
+            log.warning("languages of translator %s: %s", name, _told(error))
+            return frozenset()
+
     def route(self, source: str, target: str, foreign: str) -> Sequence[str]:
         """The names of those that are asked, best first; ``foreign`` is the one of the two
         languages that is not the catalogue's."""
@@ -41,7 +50,7 @@ class Interpreters:
         return [
             name
             for name in self._order
-            if name in self.translators and (source, target) in self.translators[name].pairs()
+            if name in self.translators and (source, target) in self.pairs(name)
         ]
 
     def translated(
@@ -50,7 +59,7 @@ class Interpreters:
         languages: tuple[str, str],
         foreign: str,
         glossary: Glossary,
-        wanted: Wanted | None = None,
+        wanted: Callable[[str], bool] | None = None,
     ) -> str | None:
         """``text`` from the first of ``languages`` in the second; none where no translator has
         the pair. ``wanted`` says what the shop sells, for those that choose by it.
@@ -62,7 +71,7 @@ class Interpreters:
         failures: list[str] = []
         for name in self.route(source, target, foreign):
             try:
-                call = partial(_call, self.translators[name], source, target, wanted)
+                call = partial(self.asked, name, source, target, wanted=wanted)
                 return checked(glossary.translated(text, call), text, target)
             except PluginError as error:
                 log.warning("translation by %s: %s", name, error)
@@ -71,20 +80,42 @@ class Interpreters:
             raise PluginError("; ".join(failures))
         return None
 
+    def asked(
+        self,
+        name: str,
+        source: str,
+        target: str,
+        texts: Sequence[str],
+        wanted: Callable[[str], bool] | None = None,
+    ) -> list[str]:
+        """What one translator makes of ``texts``.
+
+        Raises:
+            PluginError: it raised, whatever that was, or did not answer as many texts.
+        """
+        translator = self.translators[name]
+        found: Any  # of a plugin that mypy may never have seen
+        try:
+            if wanted is not None and isinstance(translator, KnowsTheShop):
+                found = translator.translate_for(texts, source, target, wanted)
+            else:
+                found = translator.translate(texts, source, target)
+        except PluginError:
+            raise
+        except Exception as error:  # of a plugin that knows nothing of ours
+            raise PluginError(_told(error)) from error
+        if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+            raise PluginError("it answered something else than a list of texts")
+        if len(found) != len(texts):
+            raise PluginError(f"{len(found)} translations of {len(texts)} texts")
+        return list(found)
+
     def close(self) -> None:
-        for translator in self.translators.values():
-            translator.close()
-
-
-def _call(
-    translator: Translator, source: str, target: str, wanted: Wanted | None, texts: Sequence[str]
-) -> list[str]:
-    if wanted is not None and isinstance(translator, KnowsTheShop):
-        return translator.translate_for(texts, source, target, wanted)
-    found = translator.translate(texts, source, target)
-    if len(found) != len(texts):
-        raise PluginError(f"{len(found)} translations of {len(texts)} texts")
-    return found
+        for name, translator in self.translators.items():
+            try:
+                translator.close()
+            except Exception as error:  # the others want closing
+                log.warning("closing translator %s: %s", name, _told(error))
 
 
 def checked(translation: str, text: str, target: str) -> str:
@@ -101,3 +132,7 @@ def checked(translation: str, text: str, target: str) -> str:
     if not can_be(target, script_of(found)):
         raise PluginError(f"a translation that is not written as {target!r} is")
     return found
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -11,7 +11,9 @@ import pytest
 
 from engine import (
     Engine,
+    InvalidSettings,
     PluginError,
+    PluginManager,
     Product,
     Query,
     QueryPlan,
@@ -19,11 +21,13 @@ from engine import (
     RuleSet,
     SearchRequest,
     ShopView,
+    Translator,
+    UnknownPlugin,
 )
-from engine.settings import ProfileSettings
+from engine.settings import PluginSettings, ProfileSettings
 from engine.testing.query_processor_contract import QueryProcessorContract
 from plugins.translate import Translate, TranslateOptions, opened
-from plugins.translators.interface import Translator, Wanted
+from plugins.translators.dictionary import Wanted
 from plugins.translators.interpreters import checked
 from plugins.understand import Understand, UnderstandOptions
 from tests.engine.shop import build, make_live, settings_for
@@ -200,9 +204,22 @@ def test_the_first_call_warms_up_and_closing_closes() -> None:
 
 
 def test_what_is_not_there() -> None:
-    assert "http" not in opened(TranslateOptions())
-    with pytest.raises(PluginError, match="no translator 'http'"):
-        opened(TranslateOptions(routes={"de": "http"}))
+    assert "http" not in opened(TranslateOptions(), PluginManager())
+    with pytest.raises(InvalidSettings, match=r"'http'.*url"):
+        opened(TranslateOptions(routes={"de": "http"}), PluginManager())
+    with pytest.raises(UnknownPlugin, match="did you mean 'bergamot'"):
+        opened(TranslateOptions(translators=("bergamott",)), PluginManager())
+
+
+def test_options_stand_in_tables_of_their_own_or_in_that_of_translate() -> None:
+    server = {"url": "http://127.0.0.1:9", "languages": ["de"]}
+    manager = PluginManager(PluginSettings(options={"http": server}))
+    for options in ({}, {"http": {"languages": ["fr"]}}):
+        made = opened(TranslateOptions(translators=("http",), **options), manager)["http"]
+        assert ("fr" if options else "de", "en") in made.pairs()
+        made.close()
+    with pytest.raises(InvalidSettings, match=r"'http'.*no option 'uri'"):
+        opened(TranslateOptions(http={"uri": "x"}), manager)
 
 
 # Understanding what was translated

@@ -8,7 +8,6 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import PluginError
+from engine import PluginError, Translator, testing
 from plugins.translators.apertium import Apertium, ApertiumOptions, null_flush
 from plugins.translators.bergamot import Bergamot
 from plugins.translators.cedict import Cedict
@@ -25,55 +24,16 @@ from plugins.translators.dictd import Dictd
 from plugins.translators.dictionary import Dictionary, DictionaryOptions
 from plugins.translators.glossary import Glossary
 from plugins.translators.http import HttpOptions, HttpTranslator
-from plugins.translators.interface import Translator, language_of
+from plugins.translators.interface import language_of
 from plugins.translators.resident import Resident
 
 from .toy_dictionaries import write_cedict, write_dictd
 
-TEXTS = (
-    "zapatos rojos",
-    "",
-    "  ",
-    "Zyxorn Air 90",
-    "a[b]^c$ {d} <e> @f /g\\ *h #i",
-    "😀 50 €",
-    "ñ",
-)
 
-
-class TranslatorContract:
-    """Inherit, and supply ``translator`` and the ``pair`` that it does."""
+class TranslatorContract(testing.TranslatorContract):
+    """Of a translator from Spanish, which a glossary works with, too."""
 
     pair = ("es", "en")
-
-    @pytest.fixture
-    def translator(self) -> Translator:
-        raise NotImplementedError
-
-    def test_says_what_it_does(self, translator: Translator) -> None:
-        assert self.pair in translator.pairs()
-
-    def test_one_translation_for_each_text(self, translator: Translator) -> None:
-        found = translator.translate(TEXTS, *self.pair)
-        assert len(found) == len(TEXTS)
-        assert all(isinstance(text, str) for text in found)
-        assert [text.strip() for text in found[1:3]] == ["", ""]
-        assert translator.translate([], *self.pair) == []
-
-    def test_alone_as_in_a_batch(self, translator: Translator) -> None:
-        batch = translator.translate(TEXTS, *self.pair)
-        assert [translator.translate([text], *self.pair)[0] for text in TEXTS] == batch
-
-    def test_a_long_text(self, translator: Translator) -> None:
-        (found,) = translator.translate(["zapatos rojos " * 140], *self.pair)
-        assert found.strip()
-
-    def test_from_several_threads(self, translator: Translator) -> None:
-        texts = [f"zapatos {n}" for n in range(24)]
-        alone = translator.translate(texts, *self.pair)
-        with ThreadPoolExecutor(4) as pool:
-            together = pool.map(lambda text: translator.translate([text], *self.pair)[0], texts)
-        assert list(together) == alone
 
     def test_a_glossary_is_kept(self, translator: Translator) -> None:
         glossary = Glossary(["Mango Tango", "Rosa & Sol"], {"zapatos": "trainers"})
@@ -82,15 +42,6 @@ class TranslatorContract:
             terms = glossary.find(text)
             assert terms
             assert all(term.output.lower() in found.lower() for term in terms)
-
-    def test_another_pair_is_refused(self, translator: Translator) -> None:
-        with pytest.raises(PluginError):
-            translator.translate(["x"], "tlh", "en")
-
-    def test_closes_twice(self, translator: Translator) -> None:
-        translator.translate(["rojo"], *self.pair)
-        translator.close()
-        translator.close()
 
 
 # Apertium
