@@ -94,7 +94,7 @@ def compare(store: EdgeStore, queries: Vectors, repeat: int) -> None:
                 assert sparse
                 asked = [q.Query.Nearest(v, using=u) for v, u in
                          ((row, "text"), (row, "image"), (sparse, "bm25"))]  # fmt: skip
-                compiled = compile_filter(filter)
+                compiled = compile_filter(filter, lambda ids: [])
                 requests = [
                     q.QueryRequest(limit=depth, query=one, filter=compiled, params=store.params)
                     for one in asked

@@ -115,7 +115,8 @@ class GenerationSpec(Struct, frozen=True):
     keyword lane's stemmer and stop words where a text does not say its own, and
     ``bm25_languages`` are those of all texts: a query in one of them is read in it, too.
     ``bm25_weights`` says how many occurrences one counts for, by field (1 where it is not named,
-    as in generations from before fields were weighed).
+    as in generations from before fields were weighed). ``precision`` is that of the stored vectors:
+    at float16 a score is off by less than 1e-4 (decision 0015).
     """
 
     schema: IndexSchema
@@ -127,6 +128,7 @@ class GenerationSpec(Struct, frozen=True):
     bm25_languages: tuple[str, ...] = ()
     products: int = 0
     created_at: str = ""
+    precision: Literal["float32", "float16"] = "float32"
 
 
 class VectorStore(Protocol):

@@ -141,6 +141,7 @@ class _Build:
             bm25_weights=dict(FIELD_WEIGHTS),
             products=len(scan.lines),
             created_at=report.started_at,
+            precision="float16",
         )
         cache = EmbeddingCache(settings.data_path / CACHE_FILE, name)
         store = self.stores.create(name, spec)

@@ -13,13 +13,18 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
 from typing import Any
+from uuid import UUID
 
 from engine.filters import Filter, Range, Terms
 from engine.types import FacetValue, SortBy
 
-from .qdrant_common import point_id, sort_ids
+from .qdrant_common import sort_ids
 
+PointId = int | UUID | str
+"""A number; in a shard that a Qdrant server wrote, or an earlier version, a UUID. The vendor also has
+strings, in UUID form."""
 Fields = dict[str, Any]
 _NONE: Fields = {}
 
@@ -32,25 +37,45 @@ class DocValues:
     def __init__(self) -> None:
         self._fields: dict[str, Fields] = {}
         self._titles: dict[str, str] = {}
-        self._ids: dict[int, str] = {}
+        self._points: dict[str, PointId] = {}
+        self._ids: dict[PointId, str] = {}
+        self._last = 0
 
-    def put(self, product_id: str, title: str, fields: Mapping[str, Any]) -> None:
+    def put(self, product_id: str, point: PointId, title: str, fields: Mapping[str, Any]) -> None:
         self._fields[product_id] = {
             sys.intern(name): _intern(value) for name, value in fields.items()
         }
         self._titles[product_id] = title
-        self._ids[point_id(product_id).int] = product_id
+        self._points[product_id] = point
+        self._ids[point] = product_id
+        if isinstance(point, int):
+            self._last = max(self._last, point)
 
     def drop(self, product_id: str) -> None:
         self._fields.pop(product_id, None)
         self._titles.pop(product_id, None)
-        self._ids.pop(point_id(product_id).int, None)
+        self._ids.pop(self._points.pop(product_id, 0), None)
+
+    def points(self, ids: Iterable[str]) -> list[PointId]:
+        """The points of those products that there are."""
+        return [point for id in ids if (point := self._points.get(id)) is not None]
+
+    def number(self, ids: Sequence[str]) -> list[PointId]:
+        """The points to write products to; one that is not there yet gets the next number, again
+        and again until it is :meth:`put`, so that a write that failed can be repeated."""
+        fresh = [id for id in dict.fromkeys(ids) if id not in self._points]
+        numbers = dict(zip(fresh, count(self._last + 1), strict=False))
+        return [self._points.get(id) or numbers[id] for id in ids]
+
+    def product(self, point: PointId) -> str | None:
+        """Whose point it is."""
+        return self._ids.get(point)
 
     def rows_of(self, hits: Iterable[Any]) -> list[tuple[float, str]]:
         """(negated score, product id) of a search's hits; a point that another thread is just
         deleting is left out. One flat loop: a request passes 3,000 hits through it."""
         known = self._ids.get
-        return [(-hit.score, id) for hit in hits if (id := known(hit.id.int)) is not None]
+        return [(-hit.score, id) for hit in hits if (id := known(hit.id)) is not None]
 
     def column(self, ids: Sequence[str], field: str) -> list[Any]:
         """One field's values ("title" is one), ``None`` where absent."""

@@ -35,6 +35,7 @@ from qdrant_edge import (
     ScalarQuantizationConfig,
     ScalarType,
     SearchParams,
+    VectorStorageDatatype,
 )
 
 from engine.durable import write_atomically
@@ -157,16 +158,23 @@ class EdgeStores:
         )
 
 
+_DATATYPES = {
+    "float32": VectorStorageDatatype.Float32,
+    "float16": VectorStorageDatatype.Float16,
+}
+
+
 def _config(spec: GenerationSpec, options: EdgeOptions) -> EdgeConfig:
     quantized = None
     if options.quantization == "scalar":
         quantized = ScalarQuantizationConfig(ScalarType.Int8, quantile=0.99, memory=Memory.Pinned)
     best_photo = MultiVectorConfig(MultiVectorComparator.MaxSim)
+    kept = _DATATYPES[spec.precision]
     return EdgeConfig(
         vectors={
-            "text": EdgeVectorParams(spec.text_encoder.dim, Distance.Dot),
+            "text": EdgeVectorParams(spec.text_encoder.dim, Distance.Dot, datatype=kept),
             "image": EdgeVectorParams(
-                spec.image_encoder.dim, Distance.Dot, multivector_config=best_photo
+                spec.image_encoder.dim, Distance.Dot, multivector_config=best_photo, datatype=kept
             ),
         },
         sparse_vectors={"bm25": EdgeSparseVectorParams(modifier=Modifier.Idf)},

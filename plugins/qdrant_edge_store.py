@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -27,7 +27,6 @@ from .qdrant_common import (
     check_query,
     chunks,
     index_of,
-    point_id,
     ranked,
     threshold,
     to_clauses,
@@ -37,7 +36,7 @@ from .qdrant_common import (
     to_product,
     to_rows,
 )
-from .qdrant_docvalues import DocValues
+from .qdrant_docvalues import DocValues, PointId
 from .vector_cache import VectorCache
 
 UPSERT_CHUNK = 64
@@ -93,23 +92,25 @@ class EdgeStore:
         """Read the doc values of a generation that was just opened."""
         for record in self._scroll(SCROLL_CHUNK, ["id", "f", "product.title"], False):
             payload = record.payload
-            self._docs.put(payload["id"], payload["product"]["title"], to_fields(payload))
+            title = payload["product"]["title"]
+            self._docs.put(payload["id"], record.id, title, to_fields(payload))
 
     def upsert(self, points: Sequence[Point]) -> None:
         check_points(points, self._spec)
         with self._lock:
             for chunk in chunks(points, UPSERT_CHUNK):
-                with vendor(self._folder):
-                    made = [self._point(point) for point in chunk]
                 ids = [point.product.id for point in chunk]
+                numbers = self._docs.number(ids)
+                with vendor(self._folder):
+                    made = [self._point(n, point) for n, point in zip(numbers, chunk, strict=True)]
                 self._update(UpdateOperation.upsert_points(made), ids)
-                for point in chunk:
-                    self._docs.put(point.product.id, point.product.title, point.fields)
+                for n, point in zip(numbers, chunk, strict=True):
+                    self._docs.put(point.product.id, n, point.product.title, point.fields)
 
     def delete(self, ids: Sequence[str]) -> None:
         with self._lock:
             for chunk in chunks(ids, UPSERT_CHUNK):
-                gone: list[int | UUID | str] = [point_id(id) for id in chunk]
+                gone: list[int | UUID | str] = [*self._docs.points(chunk)]
                 self._update(UpdateOperation.delete_points(gone), chunk)
                 for id in chunk:
                     self._docs.drop(id)
@@ -117,7 +118,7 @@ class EdgeStore:
     def search_batch(
         self, lanes: Sequence[LaneQuery], filter: Filter, limit: int
     ) -> list[list[Scored]]:
-        compiled = compile_filter(filter)
+        compiled = compile_filter(filter, self._docs.points)
         asked = [(lane, query) for lane in lanes if (query := self._query(lane))]
         if not asked or limit < 1:
             return [[] for _ in lanes]
@@ -150,9 +151,9 @@ class EdgeStore:
         found, writes = cache.find(ids)
         if missing := [id for id in dict.fromkeys(ids) if id not in found]:
             records = self._retrieve(missing, with_payload=False, with_vector=[using])
-            read = {id.int: (record.vector or {}).get(using) for id, record in records}
+            read = {id: (record.vector or {}).get(using) for id, record in records}
             # A product without this vector is kept as such.
-            fresh = {id: to_rows(read.get(point_id(id).int), dim) for id in missing}
+            fresh = {id: to_rows(read.get(id), dim) for id in missing}
             cache.keep(fresh, writes)
             found |= fresh
         return [found[id] for id in ids]
@@ -160,7 +161,7 @@ class EdgeStore:
     def get(self, ids: Sequence[str]) -> list[Product | None]:
         records = self._retrieve(ids, with_payload=["product"], with_vector=False)
         found = {id: to_product(record.payload) for id, record in records}
-        return [found.get(point_id(id)) for id in ids]
+        return [found.get(id) for id in ids]
 
     def scroll(
         self, filter: Filter, limit: int, offset: int = 0, sort: SortBy | None = None
@@ -211,13 +212,13 @@ class EdgeStore:
             for cache in self._vectors.values():
                 cache.drop(ids)
 
-    def _point(self, point: Point) -> q.Point:
+    def _point(self, number: PointId, point: Point) -> q.Point:
         vectors: dict[str, Any] = {"text": point.text.tolist()}
         if point.images.size:
             vectors["image"] = point.images.tolist()
         if sparse := document(point.bm25, self._spec):
             vectors["bm25"] = sparse
-        return q.Point(point_id(point.product.id), vectors, to_payload(point))
+        return q.Point(number, vectors, to_payload(point))
 
     def _query(self, lane: LaneQuery) -> Any:
         """The vendor's query, or ``None`` for a text without words."""
@@ -226,12 +227,15 @@ class EdgeStore:
             return sparse and q.Query.Nearest(sparse, using="bm25")
         return q.Query.Nearest(check_query(lane.using, lane.vector, self._spec), using=lane.using)
 
-    def _retrieve(self, ids: Sequence[str], **want: Any) -> list[tuple[Any, Any]]:
-        if not ids:
+    def _retrieve(self, ids: Sequence[str], **want: Any) -> list[tuple[str, Any]]:
+        """Those that there are, by product."""
+        points = self._docs.points(ids)
+        if not points:
             return []
         with vendor(self._folder):
-            records = self.shard.retrieve([point_id(id) for id in ids], **want)
-        return [(record.id, record) for record in records]
+            records = self.shard.retrieve([*points], **want)
+        named = ((self._docs.product(record.id), record) for record in records)
+        return [(id, record) for id, record in named if id is not None]
 
     def _scroll(self, batch: int, payload: Any, vector: Any) -> Iterator[Any]:
         offset = None
@@ -246,13 +250,16 @@ class EdgeStore:
                 return
 
 
-def compile_filter(filter: Filter) -> q.Filter | None:
-    """Our AST in Qdrant Edge's words; ``None`` when it admits everything."""
+def compile_filter(
+    filter: Filter, points: Callable[[Iterable[str]], Iterable[PointId]]
+) -> q.Filter | None:
+    """Our AST in Qdrant Edge's words, ``points`` being those of products; ``None`` when it admits
+    everything."""
     must, must_not = _split(filter.conditions)
     if filter.ids is not None:
-        must.append(q.HasIdCondition({point_id(id) for id in filter.ids}))
+        must.append(q.HasIdCondition(set(points(filter.ids))))
     if filter.exclude_ids:
-        must_not.append(q.HasIdCondition({point_id(id) for id in filter.exclude_ids}))
+        must_not.append(q.HasIdCondition(set(points(filter.exclude_ids))))
     for group in filter.exclude:
         held, negated = _split(group)
         must_not.append(q.Filter(must=held, must_not=negated))

@@ -191,6 +191,7 @@ class ServerStores:
         """No HNSW yet (threshold 0): payload indexes come first, in ``build``."""
         m = self.models
         best_photo = m.MultiVectorConfig(comparator=m.MultiVectorComparator.MAX_SIM)
+        kept = m.Datatype(spec.precision)
         quantized = None
         if self.options.quantization == "scalar":
             int8 = m.ScalarQuantizationConfig(
@@ -199,11 +200,14 @@ class ServerStores:
             quantized = m.ScalarQuantization(scalar=int8)
         return {
             "vectors_config": {
-                "text": m.VectorParams(size=spec.text_encoder.dim, distance=m.Distance.DOT),
+                "text": m.VectorParams(
+                    size=spec.text_encoder.dim, distance=m.Distance.DOT, datatype=kept
+                ),
                 "image": m.VectorParams(
                     size=spec.image_encoder.dim,
                     distance=m.Distance.DOT,
                     multivector_config=best_photo,
+                    datatype=kept,
                 ),
             },
             "sparse_vectors_config": {"bm25": m.SparseVectorParams(modifier=m.Modifier.IDF)},

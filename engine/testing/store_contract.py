@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from engine.errors import GenerationLive, IndexMismatch, InvalidRequest, NotFound, StoreError
 from engine.protocols import LaneQuery, VectorStore, VectorStores
@@ -69,6 +70,22 @@ class StoreContract(StoreSearching):
             assert text.dtype == photos.dtype == np.float32
             np.testing.assert_allclose(text, point.text[None], atol=1e-6)
             np.testing.assert_allclose(photos, point.images, atol=1e-6)
+
+    def test_half_precision(self, stores: VectorStores) -> None:
+        """Scores stay within 1e-3 (random rows; 1e-4 of real embeddings), and what was read can be
+        written again as often as one likes."""
+        store = stores.create("half", replace(make_spec(), precision="float16"))
+        store.upsert(POINTS)
+        ids = [point.product.id for point in POINTS]
+        read = store.vectors(ids, "text")
+        rows = np.concatenate(read)
+        np.testing.assert_allclose(rows, [point.text for point in POINTS], atol=1e-3)
+        (hits,) = store.search_batch([text_lane()], EVERYTHING, len(POINTS))
+        scores = {point.product.id: float(point.text @ QUERY_TEXT) for point in POINTS}
+        assert {hit.id: hit.score for hit in hits} == pytest.approx(scores, abs=1e-3)
+        store.upsert([replace(p, text=row[0]) for p, row in zip(POINTS, read, strict=True)])
+        np.testing.assert_array_equal(np.concatenate(store.vectors(ids, "text")), rows)
+        store.close()
 
     @pytest.mark.parametrize("batch", [1, 64, 1000])
     def test_iterate_gives_every_point_once(self, built: VectorStore, batch: int) -> None:

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import msgspec
 import numpy as np
@@ -19,6 +20,8 @@ from engine.testing.store_data import TEXT_DIM, make_point, make_points, make_sp
 from engine.testing.store_fixtures import EVERYTHING, POINTS, fill, text_lane
 from engine.testing.store_searching import StoreSearching
 from engine.types import Product
+from plugins.qdrant_common import point_id
+from plugins.qdrant_docvalues import DocValues
 from plugins.qdrant_edge import EdgeOptions, EdgeStores
 
 
@@ -128,6 +131,43 @@ def test_one_process_holds_a_generation(stores: EdgeStores, tmp_path: Path, root
     with pytest.raises(StoreLocked, match="g"):
         stores.open("g")
     store.close()
+
+
+def test_a_shard_whose_points_have_uuids_is_read_and_written(
+    stores: EdgeStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a Qdrant server writes them."""
+    with monkeypatch.context() as patch:
+        patch.setattr(DocValues, "number", lambda docs, ids: [point_id(id) for id in ids])
+        fill(stores, "g", POINTS[:20]).close()
+    store = stores.open("g")
+    store.upsert([msgspec.structs.replace(POINTS[0], text=POINTS[1].text), *POINTS[20:23]])
+    store.delete([POINTS[2].product.id])
+    ids = sorted(p.product.id for p in (*POINTS[:2], *POINTS[3:23]))
+    for _ in range(2):
+        assert store.scroll(EVERYTHING, 99) == ids
+        hits = store.search_batch([text_lane()], EVERYTHING, 99)[0]
+        assert sorted(hit.id for hit in hits) == ids
+        first, second = store.vectors(ids[:2], "text")
+        np.testing.assert_array_equal(first, second)
+        store.close()
+        store = stores.open("g")
+
+
+def test_a_write_that_failed_leaves_nothing_and_can_be_repeated(
+    stores: EdgeStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = fill(stores, "g", POINTS[:3])
+    monkeypatch.setattr(DocValues, "put", Mock(side_effect=MemoryError))
+    with pytest.raises(MemoryError):
+        store.upsert(POINTS[3:5])
+    monkeypatch.undo()
+    assert len(store.search_batch([text_lane()], EVERYTHING, 9)[0]) == 3
+    store.upsert([POINTS[5], POINTS[3], POINTS[4]])
+    expected = sorted(p.product.id for p in POINTS[:6])
+    assert sorted(h.id for h in store.search_batch([text_lane()], EVERYTHING, 9)[0]) == expected
+    store.close()
+    assert stores.open("g").scroll(EVERYTHING, 9) == expected
 
 
 def test_a_closed_store_says_so(stores: EdgeStores) -> None:
