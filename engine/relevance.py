@@ -16,7 +16,7 @@ says what they were fitted on and how well the figures hold where they were not.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -25,6 +25,12 @@ from .types import Candidate, EncoderInfo
 
 DOUBTFUL = 0.5
 """Below it a hit is more likely wrong than right."""
+
+
+HEAD = 10
+"""How many products, those that fusion has first, are looked at for the best of a search: of 266
+queries, half of them for what the shop has not, the best was another one in 3 %, by 0.014 at most,
+and always on the same side of :data:`DOUBTFUL`."""
 
 
 class Term(Struct, frozen=True):
@@ -103,6 +109,10 @@ class Relevance(Struct, frozen=True):
         if len(parts) == 1:  # with nothing beside it, the whole, whatever it weighs
             return _sigmoid(parts[0][1])
         return _sigmoid(sum(weight * odds for weight, odds in parts)) if parts else None
+
+    def best(self, head: Iterable[Candidate]) -> float | None:
+        """The relevance of the most relevant, ``None`` where nothing is known of any."""
+        return max((found for each in head if (found := self(each)) is not None), default=None)
 
     def _scores(self, candidate: Candidate) -> dict[str, float]:
         scores: dict[str, float] = {}

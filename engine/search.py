@@ -21,7 +21,7 @@ from .plan import QueryPlan
 from .protocols import Scored
 from .ranking import explain, rank
 from .relaxation import lacks_kind
-from .relevance import SHIPPED, Relevance
+from .relevance import HEAD, SHIPPED, Relevance
 from .settings import SearchSettings
 from .types import (
     Candidate,
@@ -91,7 +91,7 @@ def _ranked(search: Inquiry, retrieved: Retrieved) -> SearchResponse:
         ids = list(dict.fromkeys([*ids, *search.pins]))
     if search.group_by:
         search.fold(ids)
-    page = _page(search, retrieved)
+    page, head = _page(search, retrieved)
     search.watch.lap("rank")
 
     def again(filter: Filter) -> list[str]:
@@ -99,7 +99,7 @@ def _ranked(search: Inquiry, retrieved: Retrieved) -> SearchResponse:
         return list(dict.fromkeys([*found, *search.pinned(filter)]))
 
     facets = facets_of(search.facet_question(), ids, search.store, again)
-    return _respond(search, page, facets, len(search.groups or ids), retrieved.fusion)
+    return _respond(search, page, facets, len(search.groups or ids), retrieved.fusion, head)
 
 
 def _found(search: Inquiry, lanes: Lanes, filter: Filter) -> Found:
@@ -135,8 +135,8 @@ def _loosen(search: Inquiry) -> None:
                 break
 
 
-def _page(search: Inquiry, retrieved: Retrieved) -> list[Candidate]:
-    """The candidates of the page asked for.
+def _page(search: Inquiry, retrieved: Retrieved) -> tuple[list[Candidate], list[Candidate]]:
+    """The candidates of the page asked for, and those that the lanes have first.
 
     Rankers always see the same window, whatever the page; what lies below it keeps its fused
     order, so pages neither overlap nor skip.
@@ -149,7 +149,8 @@ def _page(search: Inquiry, retrieved: Retrieved) -> list[Candidate]:
         ids = answer.sort_ids(list(scores), request.sort, store)
         if search.groups is not None:
             ids = search.groups.leading(ids)
-        return candidates([(scores[id], id) for id in ids[start:end]], found, fusion)
+        page = candidates([(scores[id], id) for id in ids[start:end]], found, fusion)
+        return page, candidates(ranking[:HEAD], found, fusion)
     pipeline = search.live.pipelines[request.profile]
     size = request.rerank_window or search.settings.rerank_window
     window = candidates(ranking[:size], found, fusion)
@@ -181,7 +182,7 @@ def _page(search: Inquiry, retrieved: Retrieved) -> list[Candidate]:
         places = {c.id: n for n, c in enumerate(ranked.window, start=1)}
         explain_pins(page, search.plan, layout, places)
     search.degraded += ranked.degraded
-    return page
+    return page, window[:HEAD]
 
 
 def _browse(search: Inquiry) -> SearchResponse:
@@ -225,9 +226,11 @@ def _respond(
     facets: dict[str, FacetResult],
     total: int,
     fusion: Fusion,
+    head: list[Candidate] | None = None,
 ) -> SearchResponse:
     request, plan, live, watch = search.request, search.plan, search.live, search.watch
-    explainer = answer.Explainer(fusion, _relevance(search, fusion))
+    relevance = _relevance(search, fusion)
+    explainer = answer.Explainer(fusion, relevance)
     words = " ".join((plan.text, *plan.translations.values()))
     audience = search.audience
     hits = answer.make_hits(page, request, words, live.store, explainer, audience)
@@ -253,7 +256,7 @@ def _respond(
         warnings=audience.warnings([hit.product for hit in hits]),
         generation=live.generation,
         without=dict(without),
-        relevance=max((hit.relevance for hit in hits if hit.relevance is not None), default=None),
+        relevance=relevance.best(head) if relevance is not None and head else None,
     )
 
 

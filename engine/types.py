@@ -240,7 +240,8 @@ class SearchResponse(Struct, frozen=True):
     ``search.depth`` after their cut-offs (browsing: every match), or its families where it is
     grouped. ``timings`` are milliseconds per stage and sum to about ``took_ms``. ``without`` is
     for an empty result: filtered field → how many products there are without its filter.
-    ``relevance`` is the highest of these hits': below 0.5, say that nothing good was found.
+    ``relevance`` is that of the best found, whatever the page and the order: below 0.5, say that
+    nothing good was found.
     Events about an answer or hit with an ``arm`` carry it as their ``variant``."""
 
     hits: tuple[Hit, ...]

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Candidate, Engine, LaneHit, Query, SearchRequest
+import engine.search
+from engine import (
+    Candidate,
+    Engine,
+    LaneHit,
+    PluginManager,
+    Query,
+    SearchRequest,
+    SearchResponse,
+    SortBy,
+)
 from engine.fusion import Fusion, Scale
-from engine.relevance import DOUBTFUL, SHIPPED, Relevance
+from engine.relevance import DOUBTFUL, SHIPPED, Calibration, Model, Relevance, Term
 
 WORDS = Fusion(
     {"text": 0.2, "image": 0.4, "bm25": 0.4},
@@ -75,3 +87,23 @@ def test_other_encoders_are_not_calibrated(shop: Engine) -> None:
     answer = shop.search(SearchRequest(Query(text="red shoe")))
     assert answer.relevance is None
     assert all(hit.relevance is None for hit in answer.hits)
+
+
+def test_a_search_is_as_relevant_on_every_page_and_in_every_order(
+    shop: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = PluginManager().create("encoders", "hash").info
+    here = (info.name, info.version)
+    words = Model(-2.0, {"text": Term(3.0), "bm25": Term(0.5)})
+    monkeypatch.setattr(engine.search, "SHIPPED", Calibration(here, here, words, words))
+
+    def ask(**more: Any) -> SearchResponse:
+        return shop.search(SearchRequest(Query(text="red shoe"), **{"limit": 3, **more}))
+
+    everything = ask(limit=100)
+    best = max(hit.relevance for hit in everything.hits if hit.relevance is not None)
+    assert everything.relevance == best
+    for offset in (0, 3, 900):
+        for order in (None, SortBy("price", "desc")):
+            assert ask(offset=offset, sort=order).relevance == best
+    assert shop.search(SearchRequest(filters={})).relevance is None
