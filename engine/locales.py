@@ -35,9 +35,9 @@ def parse_locale(text: str) -> str:
     ``"zh-Hant"``.
 
     Raises:
-        ValueError: it is no language tag; the message names the remedy.
+        ValueError: it is no language tag, or has blanks around it; the message names the remedy.
     """
-    tag = text.strip().replace("_", "-")
+    tag = text.replace("_", "-")
     if len(tag) > MAX_TAG or not _TAG.fullmatch(tag):
         raise ValueError(
             f"{text[:40]!r} is no language tag; write it as BCP 47 does, such as 'de' or 'pt-BR'"

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from .errors import InvalidSettings
+from .locales import parse_locale
 from .schema import FieldKind
 from .settings_tables import overlay, read_toml, with_keys
 from .types import MAX_WINDOW
@@ -45,6 +46,12 @@ class CatalogueSettings(_Table, frozen=True):
     category_separator: str = ""
     locale: str = "en"
     currency: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            msgspec.structs.force_setattr(self, "locale", parse_locale(self.locale))
+        except ValueError as error:
+            raise ValueError(f"locale: {error}") from None
 
 
 class ImageSettings(_Table, frozen=True):

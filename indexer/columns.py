@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from .localized import Market, place_of_column
+from .localized import IDENTIFIERS, Market, Place, place_of_column
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "product_id", "item_id", "sku", "handle", "code", "uniq_id", "upc", "gtin"),
@@ -62,6 +62,11 @@ class Columns:
     ``places`` are columns of one language, currency or market, ``renamed`` maps columns to the
     attribute names that the settings give them, ``rest`` are the columns that become attributes
     under their own names.
+
+    ``title_id`` may be a title in Indonesian or a number of the title: such ``doubtful`` columns
+    are texts where ``texts`` names them. Nothing is in doubt where the settings name the column,
+    where the language is one of ``languages``, those of the shop, beside texts in other languages,
+    or where it is all the title there is.
     """
 
     def __init__(
@@ -70,6 +75,8 @@ class Columns:
         chosen: Mapping[str, str],
         ignore: Iterable[str],
         markets: Mapping[str, Market],
+        languages: Collection[str] = (),
+        texts: Collection[str] = (),
     ) -> None:
         names = list(names)
         dropped = set(ignore)
@@ -88,12 +95,17 @@ class Columns:
             if name not in FIELDS and name not in ("image", "images") and column in names
         }
         used = {*self.fields.values(), *self.images, *dropped, "attributes"}
-        self.places = {
+        places = {
             column: place
             for column in names
             if column not in used
             and (place := place_of_column(normalized(named.get(column, column)), FIELDS, markets))
         }
+        self.doubtful = _doubtful(places, {*self.fields, *named}, languages)
+        for column in self.doubtful:
+            if column not in texts:
+                del places[column]
+        self.places = places
         self.renamed = {column: name for column, name in named.items() if column not in self.places}
         used |= {*self.renamed, *self.places}
         self.rest = [name for name in names if name not in used]
@@ -114,6 +126,22 @@ def split_photos(column: str, value: Any) -> list[str]:
     if normalized(column) in _SEVERAL and "://" not in value:
         pattern += r"|\s*[,;]\s*"
     return [ref for part in re.split(pattern, value) if (ref := part.strip(" ,;\t\r\n"))]
+
+
+def _doubtful(
+    places: Mapping[str, Place], told: Collection[str], languages: Collection[str]
+) -> tuple[str, ...]:
+    """Columns that may hold identifiers; ``told`` are the fields that have a column of their own
+    and the columns that the settings name."""
+    if {place.locale for place in places.values()} - {"", *IDENTIFIERS}:
+        return ()
+    return tuple(
+        column
+        for column, place in places.items()
+        if place.locale in IDENTIFIERS.difference(languages)
+        and column not in told
+        and (place.field != "title" or "title" in told)
+    )
 
 
 def _first(guesses: Iterable[str], by_normal: Mapping[str, str], dropped: set[str]) -> str:

@@ -19,6 +19,9 @@ _LANGUAGES = (
 )
 LANGUAGES = frozenset(_LANGUAGES.split())
 """Languages that a column's name may end in; not all of ISO 639, for names also end in words."""
+IDENTIFIERS = frozenset({"id", "no"})
+"""Languages (Indonesian, Norwegian) whose codes also end the names of identifiers and numbers."""
+_WORDS = re.compile(r"[^\W\d_]{2,}\s+[^\W\d_]{2,}")
 _CURRENCIES = (
     "AED ARS AUD BAM BDT BGN BHD BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DOP DZD EGP EUR GBP GEL "
     "GHS GTQ HKD HUF IDR ILS INR ISK JOD JPY KES KRW KWD KZT LBP LKR MAD MDL MKD MXN MYR NGN NOK "
@@ -71,6 +74,11 @@ def place_of_column(
         if rest in markets:
             return Place("stock", market=markets[rest].name)
     return None
+
+
+def reads_as_text(value: Any) -> bool:
+    """Whether it has two words in a row, as no identifier has."""
+    return isinstance(value, str) and _WORDS.search(value) is not None
 
 
 def read_prices(value: Any) -> tuple[dict[str, float], list[str]]:

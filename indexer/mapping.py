@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.locales import parse_locale
+from engine.locales import language_code, parse_locale
 from engine.localize import TEXTS
 from engine.protocols import RawRecord
 from engine.schema import CORE_FIELDS
@@ -18,7 +18,7 @@ from engine.types import AttributeValue, Product, Translation
 
 from .attributes import attribute_values, flatten
 from .columns import Columns, normalized, split_photos
-from .localized import Market
+from .localized import Market, reads_as_text
 from .report import Issue
 from .sold import Sold
 from .values import parse_flag, parse_time, strip_html
@@ -44,7 +44,8 @@ class Mapper:
             normalized(name): Market(name.casefold(), currency)
             for name, currency in (markets or {}).items()
         }
-        self._columns: dict[tuple[str, ...], Columns] = {}
+        self.languages = frozenset({language_code(settings.locale), *self.markets})
+        self._columns: dict[tuple[tuple[str, ...], tuple[str, ...]], Columns] = {}
 
     def map(self, record: RawRecord) -> tuple[Product | None, list[Issue]]:
         """The product, or ``None`` with at least one issue; issues of severity "warning"
@@ -55,14 +56,23 @@ class Mapper:
             return None, row.issues
         return row.product(), row.issues
 
-    def columns(self, names: tuple[str, ...]) -> Columns:
-        """The assignment for rows with these columns, computed once."""
-        if names not in self._columns:
+    def columns(self, row: Mapping[str, Any]) -> Columns:
+        """The assignment for rows with the columns of this one, computed once."""
+        found = self._assigned(tuple(row))
+        if found.doubtful:
+            texts = tuple(column for column in found.doubtful if reads_as_text(row[column]))
+            found = self._assigned(tuple(row), texts)
+        return found
+
+    def _assigned(self, names: tuple[str, ...], texts: tuple[str, ...] = ()) -> Columns:
+        if (names, texts) not in self._columns:
             if len(self._columns) >= 256:  # rows that all differ must not fill the memory
                 self._columns.clear()
             chosen, ignore = self.settings.columns, self.settings.ignore
-            self._columns[names] = Columns(names, chosen, ignore, self.markets)
-        return self._columns[names]
+            self._columns[names, texts] = Columns(
+                names, chosen, ignore, self.markets, self.languages, texts
+            )
+        return self._columns[names, texts]
 
 
 class _Row(Sold):
@@ -85,7 +95,7 @@ class _Row(Sold):
         stock = own.get("stock")
         self.stock = own.pop("stock") if isinstance(stock, Mapping) else {}
         self.data = own
-        self.columns = mapper.columns(tuple(self.data))
+        self.columns = mapper.columns(self.data)
         self.id = ""
 
     def product(self) -> Product | None:
@@ -150,7 +160,7 @@ class _Row(Sold):
     def _tag(self, field: str, key: object) -> str:
         """A language tag in its usual spelling; empty, with an issue, for what is none."""
         try:
-            return parse_locale(str(key))
+            return parse_locale(str(key).strip())
         except ValueError as error:
             self.issue(field, f"{error}; left out")
             return ""

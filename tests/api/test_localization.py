@@ -288,7 +288,7 @@ def test_fields_that_stores_keep_for_prices_are_not_listed(shop: httpx.Client) -
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *[("locale", text) for text in ("klingon", "de_DE.UTF-8", "e", "x" * 36)],
+        *[("locale", text) for text in ("klingon", "de_DE.UTF-8", "e", " de ", "x" * 36)],
         *[("currency", text) for text in ("EURO", "€", "")],
         *[("market", text) for text in ("", "a\nb", "m" * 65)],
     ],

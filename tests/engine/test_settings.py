@@ -208,6 +208,15 @@ def test_a_mistake_is_placed_by_its_key(tmp_path: Path, toml: str, place: str) -
     assert str(caught.value).endswith(f" - at `$.{place}`")
 
 
+def test_the_catalogues_language_is_a_tag_in_its_usual_spelling(tmp_path: Path) -> None:
+    file = tmp_path / FILE_NAME
+    file.write_text('[catalogue]\nlocale = "DE_at"', encoding="utf-8")
+    assert load_settings(file).catalogue.locale == "de-AT"
+    file.write_text('[catalogue]\nlocale = "german"', encoding="utf-8")
+    with pytest.raises(InvalidSettings, match="locale: 'german' is no language tag"):
+        load_settings(file)
+
+
 def test_the_page_has_all_settings_and_their_defaults(tmp_path: Path) -> None:
     page = Path(__file__).parents[2] / "docs" / "settings.md"
     block = page.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]

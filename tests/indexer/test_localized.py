@@ -93,6 +93,53 @@ def test_without_a_plain_title_the_catalogues_language_is_the_title() -> None:
     assert product.translations == {"en": Translation("Boot"), "fr": Translation("Botte")}
 
 
+ROW = {"id": "1", "title": "Red chair"}
+
+
+@pytest.mark.parametrize(
+    ("row", "locale", "told"),
+    [
+        ({"title_id": "T-1000"}, "en", False),
+        ({"title_id": 4711, "description_no": "No. 12"}, "en", False),
+        ({"title_no": "Stol"}, "en", False),
+        ({"title_id": "Kursi merah"}, "en", True),
+        ({"description_no": "<p>En stol av tre.</p>"}, "en", True),
+        ({"title_id": "Kursi", "title_de": "Stuhl"}, "en", True),
+        ({"title_id": "Kursi"}, "id-ID", True),
+        ({"title": None, "title_no": "Stol"}, "en", True),
+        ({"title_no-NO": "Stol"}, "en", True),
+    ],
+)
+def test_an_identifier_is_no_text_in_indonesian(row: Any, locale: str, told: bool) -> None:
+    mapper = Mapper(CatalogueSettings(locale=locale))
+    product, issues = mapper.map(RawRecord(1, {**ROW, **row}))
+    assert product is not None
+    assert issues == []
+    assert {"id", "no", "no-NO"}.isdisjoint({product.locale, *product.translations}) is not told
+    odd = {column for column in row if column not in ("title", "title_de")}
+    assert product.attributes.keys() == (set() if told else odd)
+
+
+def test_the_shop_says_what_is_a_language() -> None:
+    row = {**ROW, "title_no": "Stol", "description_id": "Kursi"}
+    assert good(row).translations == {}
+    named = good(row, columns={"description_id": "description_id"})
+    assert named.translations == {"id": Translation("", "Kursi")}
+    mapper = Mapper(CatalogueSettings(), markets={"NO": "NOK"})
+    product, _ = mapper.map(RawRecord(1, row))
+    assert product is not None
+    assert product.translations == {"no": Translation("Stol")}
+
+
+def test_each_row_is_judged_by_itself() -> None:
+    mapper = Mapper(CatalogueSettings())
+    told = [
+        mapper.map(RawRecord(n, {**ROW, "title_id": value}))[0]
+        for n, value in enumerate(("A1", "Kursi merah", "A2"))
+    ]
+    assert [bool(product and product.translations) for product in told] == [False, True, False]
+
+
 def test_settings_name_columns_of_a_language() -> None:
     columns = {"title_de": "bezeichnung", "price_gbp": "p2"}
     product = good({"bezeichnung": "Stiefel", "p2": 8}, columns=columns)
