@@ -168,6 +168,7 @@ def chosen_values(filter: Filter, name: str) -> tuple[Scalar, ...]:
         for condition in filter.conditions
         if isinstance(condition, Terms) and condition.field == name and not condition.negate
         for value in condition.values
+        if value is not None
     )
 
 

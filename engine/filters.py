@@ -23,10 +23,11 @@ MAX_VALUES = 1000
 
 
 class Terms(Struct, frozen=True):
-    """The field holds any of ``values`` (``negate``: none of them, or is absent)."""
+    """The field holds any of ``values`` (``negate``: none of them). ``None`` among them is had by
+    products where the field is absent or an empty list."""
 
     field: str
-    values: tuple[Scalar, ...]
+    values: tuple[Scalar | None, ...]
     negate: bool = False
 
 
@@ -118,14 +119,16 @@ def _conditions(name: str, spec: Any, schema: IndexSchema) -> list[Condition]:
     return found
 
 
-def _values(name: str, spec: Any, kind: FieldKind) -> tuple[Scalar, ...]:
+def _values(name: str, spec: Any, kind: FieldKind) -> tuple[Scalar | None, ...]:
     items = _items(spec)
     if not 1 <= len(items) <= MAX_VALUES:
         raise InvalidFilter(
             f"filters.{name}: give 1 to {MAX_VALUES} values, not {len(items)}",
             field=f"filters.{name}",
         )
-    return tuple(_value(name, item, kind) for item in items)
+    if isinstance(spec, list | tuple):
+        return tuple(None if item is None else _value(name, item, kind) for item in items)
+    return (_value(name, spec, kind),)  # null alone is rather a mistake than meant
 
 
 def _items(spec: Any) -> tuple[Any, ...]:
@@ -181,7 +184,7 @@ def selector(selection: Selection) -> Callable[[str, Mapping[str, Any]], bool]:
 
 def _matches(condition: Condition, value: AttributeValue | None) -> bool:
     if isinstance(condition, Terms):
-        held = value if isinstance(value, list) else [value]
+        held: Sequence[Any] = (value or [None]) if isinstance(value, list) else [value]
         return any(v in condition.values for v in held) != condition.negate
     if not isinstance(value, int | float):
         return False

@@ -91,14 +91,14 @@ class SortBy(Struct, frozen=True):
 class SearchRequest(Struct, frozen=True):
     """One search. ``query=None`` browses everything that ``filters`` admit.
 
-    ``filters`` maps a declared field to a value, a list of values (any of), a range
-    ``{"gte", "gt", "lte", "lt"}`` or ``{"not": value or list}``. ``ignore`` takes back readings
-    of the words (:attr:`engine.plan.Span.key`, "color:navy"). ``fields`` selects product
-    fields in the answer (``None``: all). ``rerank_window`` is how many fused candidates the
-    rankers see, whatever ``limit`` and ``offset`` are, so that pages are stable. ``facets`` are
-    declared fields, or "*" for those that are most useful here. ``group_by`` is a keyword field
-    whose values show once each, by the best product that has it ("": none; ``None``: as the
-    profile says).
+    ``filters`` maps a declared field to a value, a list of values (any of; ``None``: the field is
+    absent), a range ``{"gte", "gt", "lte", "lt"}`` or ``{"not": value or list}``.
+    ``ignore`` takes back readings of the words (:attr:`engine.plan.Span.key`, "color:navy").
+    ``fields`` selects product fields in the answer (``None``: all). ``rerank_window`` is how many
+    fused candidates the rankers see, whatever ``limit`` and ``offset`` are, so that pages are
+    stable. ``facets`` are declared fields, or "*" for those that are most useful here.
+    ``group_by`` is a keyword field whose values show once each, by the best product that has it
+    ("": none; ``None``: as the profile says).
     """
 
     query: Query | None = None

@@ -190,16 +190,17 @@ def _clause(condition: Terms | Range) -> Clause:
         return Clause(negate=False, keywords={}, ranges=[(path, condition)])
     keywords: dict[str, list[str]] = {}
     ranges = []
+    absent = ""
     for value in condition.values:
         if value is None:
-            continue
-        if isinstance(value, str):
+            absent = path
+        elif isinstance(value, str):
             keywords.setdefault(path, []).append(value)
         elif isinstance(value, bool):
             keywords.setdefault(flag_path(condition.field), []).append(str(value).lower())
         else:
             ranges.append((path, Range(condition.field, gte=value, lte=value)))
-    return Clause(condition.negate, keywords, ranges, path if None in condition.values else "")
+    return Clause(condition.negate, keywords, ranges, absent)
 
 
 def to_point(payload: Any, vectors: Any, spec: GenerationSpec) -> Point:

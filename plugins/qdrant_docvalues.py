@@ -17,6 +17,8 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from engine.filters import Filter, Range, Terms
 from engine.types import FacetValue, SortBy
 
@@ -40,11 +42,14 @@ class DocValues:
         self._points: dict[str, PointId] = {}
         self._ids: dict[PointId, str] = {}
         self._last = 0
+        self._holders: Counter[str] = Counter()
 
     def put(self, product_id: str, point: PointId, title: str, fields: Mapping[str, Any]) -> None:
+        self._count(product_id, -1)
         self._fields[product_id] = {
             sys.intern(name): _intern(value) for name, value in fields.items()
         }
+        self._count(product_id, 1)
         self._titles[product_id] = title
         self._points[product_id] = point
         self._ids[point] = product_id
@@ -52,6 +57,7 @@ class DocValues:
             self._last = max(self._last, point)
 
     def drop(self, product_id: str) -> None:
+        self._count(product_id, -1)
         self._fields.pop(product_id, None)
         self._titles.pop(product_id, None)
         self._ids.pop(self._points.pop(product_id, 0), None)
@@ -82,6 +88,26 @@ class DocValues:
         if field == "title":
             return [self._titles.get(id) for id in ids]
         return [self._fields.get(id, _NONE).get(field) for id in ids]
+
+    def plainer(self, filter: Filter) -> Filter:
+        """``filter`` without asking for products that lack a field where none does: to look
+        whether a field is empty is slow (0.35 ms of a search of 18,318 products)."""
+        if not any(isinstance(c, Terms) and None in c.values for c in filter.conditions):
+            return filter
+        return msgspec.structs.replace(
+            filter, conditions=tuple(map(self._plainer, filter.conditions))
+        )
+
+    def _plainer(self, condition: Terms | Range) -> Terms | Range:
+        if isinstance(condition, Range) or self._holders[condition.field] < len(self._fields):
+            return condition
+        values = tuple(value for value in condition.values if value is not None)
+        return msgspec.structs.replace(condition, values=values)
+
+    def _count(self, product_id: str, change: int) -> None:
+        """Count a product that comes or goes among those that have its fields."""
+        for name in self._fields.get(product_id, _NONE):
+            self._holders[name] += change
 
     def facet(self, field: str, filter: Filter, limit: int) -> list[FacetValue]:
         """Exact counts of strings and flags; a list counts once under each of its values."""

@@ -118,7 +118,7 @@ class EdgeStore:
     def search_batch(
         self, lanes: Sequence[LaneQuery], filter: Filter, limit: int
     ) -> list[list[Scored]]:
-        compiled = compile_filter(filter, self._docs.points)
+        compiled = compile_filter(self._docs.plainer(filter), self._docs.points)
         asked = [(lane, query) for lane in lanes if (query := self._query(lane))]
         if not asked or limit < 1:
             return [[] for _ in lanes]
@@ -277,10 +277,12 @@ def _split(conditions: Sequence[Terms | Range]) -> tuple[list[Any], list[Any]]:
 
 def _alternatives(clause: Clause) -> list[Any]:
     found: list[Any] = []
-    for path, words in clause.keywords.items():
+    for path, words in clause.matches():
         match = q.MatchValue(words[0]) if len(words) == 1 else q.MatchAny(words)
         found.append(q.FieldCondition(path, match=match))
     for path, r in clause.ranges:
         bounds = q.RangeFloat(gt=r.gt, gte=r.gte, lt=r.lt, lte=r.lte)
         found.append(q.FieldCondition(path, range=bounds))
+    if clause.absent:
+        found.append(q.IsEmptyCondition(clause.absent))
     return found or [q.HasIdCondition(set())]

@@ -314,12 +314,14 @@ class ServerStore:
     def _alternatives(self, clause: Clause) -> list[Any]:
         m = self._m
         found: list[Any] = []
-        for path, words in clause.keywords.items():
+        for path, words in clause.matches():
             match = m.MatchValue(value=words[0]) if len(words) == 1 else m.MatchAny(any=words)
             found.append(m.FieldCondition(key=path, match=match))
         for path, r in clause.ranges:
             bounds = m.Range(gt=r.gt, gte=r.gte, lt=r.lt, lte=r.lte)
             found.append(m.FieldCondition(key=path, range=bounds))
+        if clause.absent:
+            found.append(m.IsEmptyCondition(is_empty=m.PayloadField(key=clause.absent)))
         return found or [m.HasIdCondition(has_id=[])]
 
 

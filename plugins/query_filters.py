@@ -2,8 +2,9 @@
 for whom it is, and, beside a photo, how what is wanted differs from it.
 
 A filter leaves out products that say something else, never those that say nothing: a bag without
-a department is found by "bag for women". Where nothing is left, the engine takes filters off from
-the last (:mod:`engine.relaxation`).
+a department is found by "bag for women". Of a product's several values one that is meant is
+enough. Where nothing is left, the engine takes filters off from the last
+(:mod:`engine.relaxation`).
 """
 
 from __future__ import annotations
@@ -78,16 +79,23 @@ def exclusions(spans: Iterable[Span]) -> dict[str, Any]:
 
 
 def departments(spans: Iterable[Span], gazetteer: Gazetteer) -> dict[str, Any]:
-    """Without what is for others than those who were named."""
+    """What is for those who were named, or for nobody in particular: without what is for others
+    alone."""
     named: dict[str, list[str]] = {}
     for span in spans:
         if span.label == DEPARTMENT and span.effect == "boost" and span.confidence >= SURE:
             named.setdefault(span.field, []).extend(span.values)
     filters: dict[str, Any] = {}
     for field, wished in named.items():
-        if barred := opposed(wished, gazetteer.vocabulary[field]):
-            filters[field] = {"not": list(barred)}
+        known = gazetteer.vocabulary[field]
+        if barred := opposed(wished, known):
+            filters |= _one_of(field, [value for value in known if value not in barred])
     return filters
+
+
+def _one_of(field: str, values: Sequence[str]) -> dict[str, Any]:
+    """Products with one of the values, and those that say nothing of the field."""
+    return {field: [*values, None]} if len(values) < MAX_VALUES else {}
 
 
 def differences(spans: Sequence[Span], gazetteer: Gazetteer) -> tuple[list[Span], dict[str, Any]]:
@@ -103,9 +111,10 @@ def differences(spans: Sequence[Span], gazetteer: Gazetteer) -> tuple[list[Span]
             akin = {value for value, near in span.near.items() if near >= AKIN}
             wanted.setdefault(span.field, set()).update(span.values, akin)
     for field, values in wanted.items():
-        others = [value for value in gazetteer.vocabulary[field] if value not in values]
-        if 0 < len(others) <= MAX_VALUES:
-            filters[field] = {"not": others}
+        known = gazetteer.vocabulary[field]
+        meant = [value for value in known if value in values]
+        if len(meant) < len(known):
+            filters |= _one_of(field, meant)
     changed = [
         msgspec.structs.replace(span, effect="filter")
         if span.effect == "boost" and span.field in filters

@@ -129,14 +129,15 @@ export function rangeText(field, { gte, gt, lte, lt }) {
 }
 
 /**
- * A filter in words: "Color: red or blue".
+ * A filter in words: "Color: red or blue". That products without the field pass, too, goes unsaid.
  *
  * @param {string} field
  * @param {any} clause in the API's syntax
  * @returns {string}
  */
 export function clauseText(field, clause) {
-  const values = (given) => anyOf([given].flat().map((value) => valueName(field, value)));
+  const said = (given) => [given].flat().filter((value) => value !== null);
+  const values = (given) => anyOf(said(given).map((value) => valueName(field, value)));
   const isRange = typeof clause === "object" && !Array.isArray(clause) && !("not" in clause);
   if (isRange) return rangeText(field, clause);
   const value = clause.not === undefined ? values(clause) : t("readingNot", { value: values(clause.not) });

@@ -125,7 +125,7 @@ def filters(points: Sequence[Point]) -> st.SearchStrategy[Filter]:
         lambda name: st.builds(
             Terms,
             st.just(name),
-            st.lists(st.sampled_from(pools[name]), min_size=1, max_size=3).map(tuple),
+            st.lists(st.none() | st.sampled_from(pools[name]), min_size=1, max_size=12).map(tuple),
             st.booleans(),
         )
     )

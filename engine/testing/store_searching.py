@@ -209,6 +209,27 @@ class StoreSearching(StoreFixtures):
         expected = {p.product.id for p in matching(POINTS, filter)}
         assert {h.id for h in empty.search_batch([text_lane()], filter, 999)[0]} == expected
 
+    def test_products_that_lack_a_field_come_and_go(self, empty: VectorStore) -> None:
+        """A store may know that no product lacks a field, but only as long as that is so."""
+        branded = [point for point in POINTS if "brand" in point.fields][:5]
+        bare = next(point for point in POINTS if "brand" not in point.fields)
+        filter = Filter((Terms("brand", (branded[0].fields["brand"], None)),))
+
+        def found() -> set[str]:
+            return {hit.id for hit in empty.search_batch([text_lane()], filter, 99)[0]}
+
+        first = {branded[0].product.id}
+        empty.upsert(branded)
+        assert found() == first
+        empty.upsert([bare])
+        assert found() == first | {bare.product.id}
+        fields = {**bare.fields, "brand": "another"}
+        empty.upsert([msgspec.structs.replace(bare, fields=fields)])
+        assert found() == first
+        empty.upsert([bare])
+        empty.delete([bare.product.id])
+        assert found() == first
+
     def test_filtered_recall(self, stores: VectorStores) -> None:
         """A store that builds HNSW before its payload indexes fails here, silently elsewhere."""
         n, dim, rng = self.recall_points, self.recall_dim, np.random.default_rng(3)
@@ -227,7 +248,7 @@ class StoreSearching(StoreFixtures):
         store = stores.create("recall", spec)
         store.upsert(points)
         store.build(spec.schema, n)
-        queries = unit_rows(rng, 20, dim, 20)
+        queries = unit_rows(rng, 100, dim, 20)
         for filter, mask in _selections(n):
             for using, rows in (("text", texts), ("image", photos)):
                 lanes = [text_lane(using=using, vector=query) for query in queries]
@@ -235,7 +256,7 @@ class StoreSearching(StoreFixtures):
                 answers = store.search_batch(lanes, filter, 10)
                 got = [{int(hit.id[1:]) for hit in hits} for hits in answers]
                 shared = [len(g & set(t)) for g, t in zip(got, truth.tolist(), strict=True)]
-                assert np.mean(shared) >= 9.7, (filter, using)
+                assert np.mean(shared) >= 9.5, (filter, using)
         store.close()
 
     # Browsing

@@ -51,6 +51,21 @@ fields = st.sampled_from(["color", "heel", "vegan"])
 
 
 @given(products, fields, st.data())
+def test_null_in_a_list_is_had_by_products_without_the_field(
+    values: dict[str, Any], field: str, data: st.DataObject
+) -> None:
+    wanted = data.draw(st.lists(scalars(field), min_size=1, max_size=3))
+    absent = values.get(field) in (None, [])
+    assert passes({field: [None]}, values) == absent
+    assert passes({field: [*wanted, None]}, values) == (absent or passes({field: wanted}, values))
+    assert passes({field: {"not": [None]}}, values) != absent
+    both = {"not": [*wanted, None]}
+    assert passes({field: both}, values) == (
+        not absent and passes({field: {"not": wanted}}, values)
+    )
+
+
+@given(products, fields, st.data())
 def test_a_list_is_any_of_and_not_is_its_complement(
     values: dict[str, Any], field: str, data: st.DataObject
 ) -> None:
@@ -110,7 +125,7 @@ def test_conditions_can_be_read_again_without_the_schema(
     values: dict[str, Any], field: str, data: st.DataObject
 ) -> None:
     wanted = data.draw(st.lists(scalars(field), min_size=1, max_size=3))
-    for spec in (wanted, wanted[0], {"not": wanted}):
+    for spec in (wanted, wanted[0], {"not": wanted}, [*wanted, None]):
         again = conditions_of({field: spec})
         assert holds(again, values) == passes({field: spec}, values)
     both = {"heel": {"gte": 0, "lt": 9, "not": 5}}

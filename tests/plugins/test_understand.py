@@ -30,6 +30,7 @@ from engine import (
     ShopView,
     Span,
 )
+from engine.filters import MAX_VALUES, matches, parse_filters
 from engine.settings import ProfileSettings
 from engine.testing.query_processor_contract import QueryProcessorContract
 from plugins.hash_encoder import HashEncoder, HashOptions
@@ -125,7 +126,7 @@ def test_the_example_of_the_readme() -> None:
         ("department", "women", "gender", ("Women",), "boost"),
         ("price", "under 60", "price", (), "filter"),
     ]
-    assert plan.filters == {"price": {"lte": 60}, "gender": {"not": ["Men"]}}
+    assert plan.filters == {"price": {"lte": 60}, "gender": ["Women", None]}
     assert plan.text == "red nike running shoes for women"
     assert plan.read == "red nike running shoes for women under 60"
 
@@ -284,26 +285,51 @@ def test_light_and_dark_say_which_shades() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "barred"),
+    ("query", "admitted"),
     [
-        ("shoes for women", ["Men", "Boys", "Girls", "Kids"]),
-        ("mens shoes", ["Women", "Boys", "Girls", "Kids"]),
-        ("shoes for men and women", ["Boys", "Girls", "Kids"]),
-        ("shoes for girls", ["Men", "Boys"]),  # who may be grown up
-        ("kids shoes", ["Men", "Women"]),
+        ("shoes for women", ["Women", "Unisex", None]),
+        ("mens shoes", ["Men", "Unisex", None]),
+        ("shoes for men and women", ["Men", "Women", "Unisex", None]),
+        ("shoes for girls", ["Women", "Girls", "Kids", "Unisex", None]),  # who may be grown up
+        ("kids shoes", ["Boys", "Girls", "Kids", "Unisex", None]),
         ("unisex shoes", None),
         ("shoes", None),
     ],
 )
-def test_a_department_leaves_the_others_out(query: str, barred: list[str] | None) -> None:
+def test_a_department_leaves_the_others_out(query: str, admitted: list[Any] | None) -> None:
     everyone = dict.fromkeys(("Men", "Women", "Boys", "Girls", "Kids", "Unisex"), 3)
-    filters = {"gender": {"not": barred}} if barred else {}
+    filters = {"gender": admitted} if admitted else {}
     assert read(query, shop_view(gender=everyone)).filters == filters
+
+
+@pytest.mark.parametrize(
+    ("gender", "found"),
+    [
+        (["Men", "Women"], True),
+        (["Men", "Boys"], False),
+        ("Women", True),
+        ("Men", False),
+        ("Unisex", True),
+        (None, True),
+    ],
+)
+def test_a_product_for_several_departments_is_for_each(gender: Any, found: bool) -> None:
+    everyone = dict.fromkeys(("Men", "Women", "Boys", "Unisex"), 3)
+    shop = shop_view(gender=everyone)
+    plan = read("shoes for women", shop)
+    assert matches(parse_filters(plan.filters, shop.schema), "p", {"gender": gender}) == found
+
+
+def test_a_field_of_too_many_values_filters_nobody() -> None:
+    many = {"Men": 9, "Women": 9, **{f"Unisex {i}": 1 for i in range(MAX_VALUES)}}
+    plan = read("shoes for women", shop_view(gender=many))
+    assert plan.filters == {}
+    assert ("department", "boost") in [(s.label, s.effect) for s in plan.spans]
 
 
 def test_departments_by_their_codes() -> None:
     assert read("bag for women", shop_view(gender={"F": 3, "M": 2})).filters == {
-        "gender": {"not": ["M"]}
+        "gender": ["F", None]
     }
 
 
@@ -349,11 +375,11 @@ def test_what_no_title_has_or_is_a_name_is_not_avoided(query: str) -> None:
 @pytest.mark.parametrize(
     ("query", "filters", "text"),
     [
-        ("but red", {"color": {"not": ["Orange", "Black", "Matte Black", "White"]}}, ""),
-        ("like this in black please", {"color": {"not": ["Red", "Orange", "White"]}}, ""),
-        ("same but for women", {"gender": {"not": ["Men"]}}, ""),
+        ("but red", {"color": ["Red", None]}, ""),
+        ("like this in black please", {"color": ["Black", "Matte Black", None]}, ""),
+        ("same but for women", {"gender": ["Women", None]}, ""),
         ("not black", {"color": {"not": ["Black", "Matte Black"]}}, ""),
-        ("cotton with stripes", {"material": {"not": ["Leather", "Faux Leather"]}}, "with stripes"),
+        ("cotton with stripes", {"material": ["Cotton", None]}, "with stripes"),
         ("red shoes", {}, "red shoes"),  # a query of its own, which the photo illustrates
         ("something like this", {}, "something like this"),
     ],
@@ -370,7 +396,7 @@ def test_words_beside_a_photo_say_how_it_should_differ(
 def test_a_department_beside_a_photo_leaves_what_is_for_all() -> None:
     everyone = dict.fromkeys(("Men", "Women", "Unisex"), 3)
     plan = read("but for women", shop_view(gender=everyone), pictured=True)
-    assert plan.filters == {"gender": {"not": ["Men"]}}
+    assert plan.filters == {"gender": ["Women", "Unisex", None]}
 
 
 def test_cheaper_beside_what_to_be_like() -> None:
