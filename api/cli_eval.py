@@ -17,7 +17,7 @@ from engine.evaluation.comparison import Report, evaluate
 from engine.evaluation.gate import MEASURES
 from engine.evaluation.judgments import JudgedSearch, measurable, read_qrels, read_queries
 from engine.evaluation.measures import Measures
-from engine.evaluation.running import DEPTH, Answers
+from engine.evaluation.running import DEPTH, Answers, together
 from engine.evaluation.sweep import MAX_TRIED, Sweep, Tried, grid, halves
 from engine.manager import PluginManager
 from engine.settings import Settings
@@ -142,14 +142,13 @@ def command(
         if sweep:
             found = _swept(place, after, judged, _axes(sweep))
         else:
-            answers = {}
+            sides = [(place, after)]
             if before is not None:
                 at = place
                 if before.settings.data_path != after.settings.data_path:
                     at = opened.enter_context(open_place(before.settings))
-                answers[before.name] = _answers(at, before, judged, asked)[0]
-            answers[after.name] = _answers(place, after, judged, asked)[0]
-            found = judged.report(answers, asked)
+                sides.insert(0, (at, before))
+            found = judged.report(_by_turns(sides, judged), asked)
     _write(found, json_file, html_file)
 
 
@@ -189,6 +188,16 @@ def _answers(
         queries=queries, profile=side.profile, depth=judged.depth, variants=variants or [{}]
     )
     return place.answers(side.generation, asked, side.settings, judged.folder)
+
+
+def _by_turns(sides: Sequence[tuple[Place, Side]], judged: Judged) -> dict[str, Answers]:
+    """Every second query of the last side first: who is asked first pays for the embedding that
+    the other finds in the cache, and the milliseconds of both are compared."""
+    parts: dict[str, list[Answers]] = {side.name: [] for _, side in sides}
+    for queries, order in ((judged.queries[::2], sides), (judged.queries[1::2], sides[::-1])):
+        for place, side in order if queries else ():
+            parts[side.name] += _answers(place, side, judged, queries)
+    return {name: together(found) for name, found in parts.items()}
 
 
 def _swept(place: Place, side: Side, judged: Judged, axes: Mapping[str, Sequence[float]]) -> Sweep:

@@ -19,7 +19,7 @@ from engine.core import Engine
 from engine.errors import InvalidRequest, InvalidSettings, UnknownPlugin
 from engine.evaluation.gate import Gate, load_gate
 from engine.evaluation.judgments import JudgedSearch
-from engine.evaluation.running import DEPTH, Answers, LoadImage, answer, together
+from engine.evaluation.running import DEPTH, Answers, LoadImage, answers_by_turns, together
 from engine.images import decode_base64, decode_image, read_local
 from engine.settings import ImageSettings, ProfileSettings, SearchSettings, Settings
 from engine.trial import Trial
@@ -75,10 +75,8 @@ def answer_all(
                 f"no profile {asked.profile!r}; there are: {known}", field="profile"
             )
         variants = [_adjusted(trial, asked.profile, values) for values in asked.variants]
-        return [
-            answer(variant.search, asked.queries, asked.profile, asked.depth, load_image)
-            for variant in variants
-        ]
+        searches = [variant.search for variant in variants]
+        return answers_by_turns(searches, asked.queries, asked.profile, asked.depth, load_image)
 
 
 @contextmanager

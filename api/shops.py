@@ -27,13 +27,15 @@ T = TypeVar("T")
 class Workers:
     """Threads for the synchronous engine. Writes have one of their own, for an upload of any
     length must not take the searches' threads; so have events, which wait for the disk together
-    and may be many small requests at once, and evaluations, which take minutes."""
+    and may be many small requests at once, evaluations, which take minutes, and what looks back on
+    events (mining, reports), which need not wait for those."""
 
     def __init__(self, searches: int) -> None:
         self._searches = ThreadPoolExecutor(searches, thread_name_prefix="search")
         self._writes = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._events = ThreadPoolExecutor(EVENT_WORKERS, thread_name_prefix="events")
         self._trials = ThreadPoolExecutor(1, thread_name_prefix="trials")
+        self._reviews = ThreadPoolExecutor(1, thread_name_prefix="reviews")
 
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(self._searches, lambda: function(*args, **kwargs))
@@ -47,12 +49,16 @@ class Workers:
     async def try_out(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(self._trials, lambda: function(*args, **kwargs))
 
+    async def review(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run(self._reviews, lambda: function(*args, **kwargs))
+
     def close(self) -> None:
         """Wait for what has begun; what has not is dropped, for it was never acknowledged."""
         self._searches.shutdown(cancel_futures=True)
         self._writes.shutdown(cancel_futures=True)
         self._events.shutdown(cancel_futures=True)
         self._trials.shutdown(cancel_futures=True)
+        self._reviews.shutdown(cancel_futures=True)
 
     @staticmethod
     async def _run(pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:

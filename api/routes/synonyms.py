@@ -115,7 +115,7 @@ async def import_synonyms(
 async def mine_synonyms(shop: NamedDependency[Shop]) -> SynonymsAdded:
     """Look for synonyms in what shoppers do, and add them as candidates: they have no effect
     until someone makes them active."""
-    return await shop.workers.try_out(synonyms.mine_synonyms, shop.engine)
+    return await shop.workers.review(synonyms.mine_synonyms, shop.engine)
 
 
 HANDLERS = [

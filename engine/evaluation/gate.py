@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -25,7 +25,7 @@ from ..settings import ImageSettings
 from .comparison import COVERAGE_DEPTH, Configuration, MeasureResult, QueryResult, Report, evaluate
 from .judgments import JudgedSearch, measurable, read_qrels, read_queries
 from .measures import Measures
-from .running import DEPTH, Answers, LoadImage, Search, answer, together
+from .running import Answers, LoadImage, answers_by_turns
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,8 @@ def examine(engine: Engine, generation: str, gate: Gate, folder: Path | None = N
         return Evidence(generation, "nothing live")
     with engine.trial(generation) as new, engine.trial() as live:
         load = _loader(engine.settings.images, folder)
-        answers = _side_by_side({LIVE: live.search, NEW: new.search}, queries, rules.profile, load)
+        sides = answers_by_turns((live.search, new.search), queries, rules.profile, load_image=load)
+        answers = dict(zip((LIVE, NEW), sides, strict=True))
         was = live.generation
     report = evaluate(
         measures,
@@ -182,18 +183,6 @@ def examine(engine: Engine, generation: str, gate: Gate, folder: Path | None = N
         report.configurations,
         _worst(report, answers),
     )
-
-
-def _side_by_side(
-    searches: Mapping[str, Search], queries: Sequence[JudgedSearch], profile: str, load: LoadImage
-) -> dict[str, Answers]:
-    """Each query of all, the first one by turns: it pays for the embedding that the other finds
-    in the cache."""
-    parts: dict[str, list[Answers]] = {name: [] for name in searches}
-    for n, query in enumerate(queries):
-        for name in sorted(searches, reverse=n % 2 == 1):
-            parts[name].append(answer(searches[name], [query], profile, DEPTH, load))
-    return {name: together(found) for name, found in parts.items()}
 
 
 def _loader(limits: ImageSettings, folder: Path | None) -> LoadImage:

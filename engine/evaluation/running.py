@@ -61,6 +61,24 @@ def answer(
     return found
 
 
+def answers_by_turns(
+    searches: Sequence[Search],
+    queries: Sequence[JudgedSearch],
+    profile: str,
+    depth: int = DEPTH,
+    load_image: LoadImage | None = None,
+) -> list[Answers]:
+    """Each query of all ``searches``, the first one by turns: it pays for the embedding that the
+    others find in the cache. Raises what :func:`answer` does."""
+    parts: list[list[Answers]] = [[] for _ in searches]
+    order = range(len(searches))
+    for n, query in enumerate(queries):
+        first = n % len(searches)
+        for i in (*order[first:], *order[:first]):
+            parts[i].append(answer(searches[i], [query], profile, depth, load_image))
+    return [together(part) for part in parts]
+
+
 def together(parts: Sequence[Answers]) -> Answers:
     """Answers to batches of queries as one."""
     lost: Counter[str] = Counter()

@@ -14,9 +14,12 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from api import evaluating
 from api.cli import main
+from api.evaluating import Asked
 from api.running import Running, forget, publish
 from engine import Engine, Settings, load_settings
+from engine.evaluation.running import Answers
 from tests.api.harness import build, problem, serving
 from tests.api.judged import with_shuffled_titles, write_judgments
 
@@ -124,6 +127,26 @@ def test_two_profiles_settings_or_generations(folder: Path) -> None:
     (folder / "dense.toml").write_text(other, encoding="utf-8")
     dense = evaluate("--against-config", "dense.toml", "--measure", "RR@10")
     assert [c["name"] for c in dense["configurations"]] == ["dense", "default"]
+
+
+def test_each_side_is_asked_first_for_half_of_the_queries(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It pays for the embeddings that the other finds in the cache."""
+    asked: list[tuple[str, list[str]]] = []
+    ask = evaluating.Here.answers
+
+    def noted(self: evaluating.Here, generation: str, what: Asked, *rest: Any) -> list[Answers]:
+        asked.append((what.profile, [query.id for query in what.queries]))
+        return ask(self, generation, what, *rest)
+
+    monkeypatch.setattr(evaluating.Here, "answers", noted)
+    report = evaluate("--against", "keywords", "--measure", "nDCG@10")
+    every = [query["id"] for query in report["queries"]]
+    assert asked == [
+        *(("keywords", every[::2]), ("default", every[::2])),
+        *(("default", every[1::2]), ("keywords", every[1::2])),
+    ]
 
 
 def test_a_sweep_reports_on_held_out_queries(folder: Path) -> None:

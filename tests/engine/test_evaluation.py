@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Engine, InvalidRequest, InvalidSettings
+from engine import Engine, InvalidRequest, InvalidSettings, SearchRequest, SearchResponse
 from engine.evaluation.comparison import Report, evaluate
 from engine.evaluation.gate import LIVE, NEW, Guardrails, Rules, decide, load_gate
 from engine.evaluation.judgments import (
@@ -20,7 +20,7 @@ from engine.evaluation.judgments import (
     read_queries,
     write_qrels,
 )
-from engine.evaluation.running import Answers, answer, together
+from engine.evaluation.running import Answers, answer, answers_by_turns, together
 from engine.evaluation.statistics import (
     bootstrap_interval,
     ndcg,
@@ -161,6 +161,25 @@ def test_answers_of_a_shop(shop: Engine) -> None:
     parts = [answer(shop.search, [query], "words", 5) for query in queries]
     assert together(parts).rankings == found.rankings
     assert found.zero_results == 0.0
+
+
+def test_who_is_asked_first_changes_from_query_to_query(shop: Engine) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def side(name: str) -> Callable[[SearchRequest], SearchResponse]:
+        def search(request: SearchRequest) -> SearchResponse:
+            asked.append((name, request.query and request.query.text))
+            return shop.search(request)
+
+        return search
+
+    queries = [JudgedSearch(str(n), text) for n, text in enumerate(("red", "shoe", "white"))]
+    one, other = answers_by_turns((side("a"), side("b")), queries, "default", 5)
+    assert asked == [
+        *(("a", "red"), ("b", "red"), ("b", "shoe"), ("a", "shoe"), ("a", "white"), ("b", "white")),
+    ]
+    assert one.rankings == other.rankings == answer(shop.search, queries, "default", 5).rankings
+    assert answers_by_turns((side("a"),), [], "default") == [Answers({}, {})]
 
 
 def test_a_report_counts_wins_and_losses() -> None:
