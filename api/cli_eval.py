@@ -142,13 +142,13 @@ def command(
         if sweep:
             found = _swept(place, after, judged, _axes(sweep))
         else:
-            sides = [(place, after)]
+            compared = [(place, after)]
             if before is not None:
                 at = place
                 if before.settings.data_path != after.settings.data_path:
                     at = opened.enter_context(open_place(before.settings))
-                sides.insert(0, (at, before))
-            found = judged.report(_by_turns(sides, judged), asked)
+                compared.insert(0, (at, before))
+            found = judged.report(_by_turns(compared, judged), asked)
     _write(found, json_file, html_file)
 
 
