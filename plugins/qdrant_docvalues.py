@@ -83,11 +83,13 @@ class DocValues:
         known = self._ids.get
         return [(-hit.score, id) for hit in hits if (id := known(hit.id)) is not None]
 
-    def column(self, ids: Sequence[str], field: str) -> list[Any]:
-        """One field's values ("title" is one), ``None`` where absent."""
-        if field == "title":
-            return [self._titles.get(id) for id in ids]
-        return [self._fields.get(id, _NONE).get(field) for id in ids]
+    def columns(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, list[Any]]:
+        """Each field's values ("title" is one), ``None`` where absent."""
+        docs = [self._fields.get(id, _NONE) for id in ids]
+        found = {field: [doc.get(field) for doc in docs] for field in fields}
+        if "title" in found:
+            found["title"] = [self._titles.get(id) for id in ids]
+        return found
 
     def plainer(self, filter: Filter) -> Filter:
         """``filter`` without asking for products that lack a field where none does: to look

@@ -143,7 +143,7 @@ class EdgeStore:
         return self._docs.facet(field, filter, limit)
 
     def columns(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, list[Any]]:
-        return {field: self._docs.column(ids, field) for field in fields}
+        return self._docs.columns(ids, fields)
 
     def vectors(self, ids: Sequence[str], using: Literal["text", "image"]) -> list[Vectors]:
         dim = (self._spec.text_encoder if using == "text" else self._spec.image_encoder).dim
