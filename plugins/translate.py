@@ -32,11 +32,12 @@ from engine import (
 )
 
 from .field_labels import labels_of
-from .gazetteer import Gazetteer
+from .gazetteer import value_keys
 from .scripts import LATIN, can_be, script_of
 from .translators.glossary import Glossary, load_glossary
 from .translators.interface import language_of
 from .translators.interpreters import Interpreters
+from .word_forms import key_of, words_of
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +74,12 @@ class TranslateOptions(Struct, frozen=True, forbid_unknown_fields=True):
 class _Shop(Struct, frozen=True, eq=False):
     vocabulary: Mapping[str, Mapping[str, int]]
     locale: str
-    gazetteer: Gazetteer
+    values: frozenset[str]
     glossaries: dict[str, Glossary]
 
     def sells(self, phrase: str) -> bool:
         """Whether some value of the shop is called so."""
-        return bool(self.gazetteer.exactly(phrase, self.vocabulary.keys()))
+        return key_of(words_of(phrase)) in self.values
 
 
 class Translate:
@@ -141,14 +142,13 @@ class Translate:
         last = self._shop
         if last and last.vocabulary is shop.vocabulary and last.locale == shop.locale:
             return last
-        gazetteer = Gazetteer.compile(shop.vocabulary, last.gazetteer if last else None)
         kept = [*brands(shop), *self._terms.get("", {})]
         words = self._words if language_of(shop.locale) == ENGLISH else {}
         glossaries = {
             code: Glossary(kept, {**words.get(code, {}), **self._terms.get(code, {})})
             for code in {"", *self._terms, *words}
         }
-        made = _Shop(shop.vocabulary, shop.locale, gazetteer, glossaries)
+        made = _Shop(shop.vocabulary, shop.locale, value_keys(shop.vocabulary), glossaries)
         with self._lock:
             self._shop = made
             self._cache.clear()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.types import MAX_QUERY_CHARS
 from plugins.field_labels import labels_of
-from plugins.gazetteer import ALIAS, SPLIT, TYPO, Gazetteer, Link
+from plugins.gazetteer import ALIAS, SPLIT, TYPO, Gazetteer, Link, value_keys
 from plugins.word_forms import Speller, form_of, key_of, words_of
 
 VOCABULARY: Mapping[str, Mapping[str, int]] = {
@@ -126,6 +126,17 @@ def test_an_exact_value_can_be_a_number() -> None:
     assert SHOP.exactly("8", ["size"]) == (Link("size", ("8",), 2),)
     assert SHOP.exactly("uk 9", ["size"]) == (Link("size", ("UK 9",), 1),)
     assert SHOP.exactly("8", ["brand"]) == ()
+
+
+@given(
+    st.one_of(
+        st.sampled_from([value for values in VOCABULARY.values() for value in values]),
+        st.sampled_from(["nothing", "", "8", "none", "trail runners", "of"]),
+    )
+)
+def test_a_value_has_a_key_where_it_is_found_exactly(text: str) -> None:
+    found = SHOP.exactly(text, VOCABULARY.keys())
+    assert (key_of(words_of(text)) in value_keys(VOCABULARY)) is bool(found)
 
 
 def test_a_new_value_is_known_at_once_and_the_old_shop_is_as_it_was() -> None:
