@@ -104,7 +104,7 @@ class Inquiry:
             self.filter,
             self.schema,
             frozenset(place.filter(self.own).fields),
-            tuple(map(place.field, self.plan.fields)),
+            tuple(map(place.field, self.plan.spoken)),
             self.settings.facet_values,
             self.group_by,
             place.fields,

@@ -15,6 +15,9 @@ from msgspec import Struct, field
 
 HIDDEN = "it is hidden"
 """Why a pin is lost to a rule that hides its product."""
+OWN_PRICE = "price:own"
+"""The column of the prices that products have themselves, in the shop's currency. What a shop says
+of prices is about these; "price" is what the shopper pays."""
 
 
 class Span(Struct, frozen=True, omit_defaults=True):
@@ -67,6 +70,11 @@ class Boost(Selection, frozen=True, forbid_unknown_fields=True):
 
     factor: float = 1.0
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """Where rankers find each field of ``filters`` in :attr:`engine.RankingBatch.columns`."""
+        return {name: OWN_PRICE if name == "price" else name for name in self.filters}
+
 
 class LostPin(Struct, frozen=True, omit_defaults=True):
     """A pin that a rule could not have: ``why``, and the rule that it lost ``to`` if to one."""
@@ -97,7 +105,8 @@ class QueryPlan(Struct, frozen=True):
     that ``spans`` refer to. ``expansion`` is ``text`` with synonyms in place of what they are
     synonyms of, for a keyword lane of its own beside it. Each of ``translations`` (locale → text)
     searches in text lanes of its own beside the original. ``categories`` are the likely ones, with
-    their probability. ``need`` says that the words describe a need ("something to hang coats on")
+    their probability; ``kind_field`` is the field of the shop that says most finely what products
+    are, by which likely kinds may rank, and empty where the words name the kind. ``need`` says that the words describe a need ("something to hang coats on")
     rather than name a thing of the shop.
 
     ``filters`` use the request's syntax and are added to the request's own, which are
@@ -132,12 +141,19 @@ class QueryPlan(Struct, frozen=True):
     pictured: bool = False
     below: tuple[str, ...] = ()
     expansion: str = ""
+    kind_field: str = ""
 
     @property
     def fields(self) -> tuple[str, ...]:
         """The declared fields that ranking by this plan needs to see."""
+        kinds = (self.kind_field,) if self.kind_field else ()
+        return tuple(dict.fromkeys((*self.spoken, *kinds)))
+
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """The declared fields that the words or the rules speak of."""
         spoken = [span.field for span in self.spans if span.field]
-        spoken += [name for boost in self.boosts() for name in boost.filters]
+        spoken += [column for boost in self.boosts() for column in boost.columns.values()]
         return tuple(dict.fromkeys(spoken))
 
     @property

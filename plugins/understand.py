@@ -30,11 +30,12 @@ from engine import (
 )
 
 from .gazetteer import Gazetteer
-from .live_categories import LiveCategories
+from .live_categories import TYPE, LiveCategories, kind_field
 from .onnx_encoder import model_folder, shared_model
 from .query_facts import Facts
 from .query_filters import (
     PRICE,
+    SURE,
     cheaper,
     departments,
     differences,
@@ -109,7 +110,7 @@ class Understand:
         gazetteer = self._gazetteer(shop)
         if not plan.text.strip():
             if not plan.original:  # before the first search of a generation
-                self._categories.learn(shop)
+                self._categories.learn(shop, kind_field(gazetteer))
             return plan
         language = language_of(shop.locale)
         translation = plan.translations.get(language)
@@ -128,9 +129,15 @@ class Understand:
         if reading is not None:
             model = [s for s in reading.spans if s.confidence >= self._options.min_confidence]
         found = _understood(plan, shop, gazetteer, model)
-        categories = self._categories.likely(found.text, shop)
-        named = reading.categories if reading is not None else {}
-        return msgspec.structs.replace(found, categories={**categories, **named, **plan.categories})
+        kind = kind_field(gazetteer)
+        own = self._categories.likely(found.text, shop, kind)
+        guessed = reading.categories if reading is not None else {}
+        others = {name: chance for name, chance in guessed.items() if name not in own}
+        return msgspec.structs.replace(
+            found,
+            categories={**own, **others, **plan.categories},
+            kind_field=kind if found.text and not plan.pictured and not _names_kind(found) else "",
+        )
 
     def _model_reading(self, text: str, encoder: Encoder) -> Reading | None:
         """What the model says of ``text``. Meanwhile this thread embeds it, which the lanes will
@@ -206,6 +213,14 @@ def _understood(
         text=rest if rest or filters or below else text,
         below=below,
         need=not plan.pictured and is_need(text, spans, gazetteer),
+    )
+
+
+def _names_kind(plan: QueryPlan) -> bool:
+    """Whether the words surely say what kind of thing is wanted."""
+    return any(
+        span.label == TYPE and span.effect == "boost" and span.confidence >= SURE
+        for span in plan.spans
     )
 
 

@@ -10,6 +10,11 @@ or where no kind is known, by that much of its own score: what is red is no purs
 that nobody understood count among what was named and are had by none, so that the lanes keep
 their say about them.
 
+Where the words do not name the kind ("something to hang coats on"), a product rises by how likely
+its kind is to be meant (:mod:`plugins.likely_kinds`), as far as the query consists of words that
+nobody understood. A wrong guess is tempered by its probability; kinds that are all alike likely
+lift next to nothing.
+
 What is not wanted and no field knows ("not printed") is looked for in titles: such products keep
 :data:`SUNK` of their score. A product whose title states another measure than the one asked for
 ("75 ml" for "100 ml") keeps :data:`CONTRADICTED` of it.
@@ -33,6 +38,7 @@ from engine import Query, QueryPlan, Ranker, RankingBatch, Register, Span, Vecto
 
 from .color_kin import colors_in, kin_words
 from .gazetteer import FUNCTION_WORDS
+from .likely_kinds import likely_kinds
 from .title_measures import contradict, measures_of
 from .title_words import TitleTest, every_word, graded_words, says
 from .word_forms import forms, words_of
@@ -50,9 +56,11 @@ Shares = npt.NDArray[np.float64]
 
 class UnderstoodOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """``strength`` is the lift of a product that has all that was named, as a share of the best
-    score; 0 leaves the order as it is."""
+    score; 0 lifts nothing for that. ``kinds`` is the same for a product whose kind is surely meant
+    where the words do not name it; 0 guesses no kind."""
 
     strength: Annotated[float, Meta(ge=0, le=10)] = 1.0
+    kinds: Annotated[float, Meta(ge=0, le=10)] = 1.0
 
 
 class _Wish(Struct):
@@ -75,6 +83,7 @@ class Understood:
 
     def __init__(self, options: UnderstoodOptions) -> None:
         self._strength = options.strength
+        self._kinds = options.kinds
 
     def rank(self, batch: RankingBatch) -> Vectors:
         scores = batch.scores.astype(np.float64)
@@ -121,11 +130,19 @@ class Understood:
         if asked:
             stated = np.asarray([bool(asked & measures_of(title)) for title in titles], float)
             had.append(("measure", stated))
-        whole = sum(wish.weight for wish in wishes) + bool(asked) + _not_understood(plan)
+        unclear = _not_understood(plan)
+        whole = sum(wish.weight for wish in wishes) + bool(asked) + unclear
+        words = _share_of_words(batch.request.query, plan)
         own = batch.scores.astype(np.float64)
         base = np.maximum(own, kind * own.max())
-        base *= self._strength * _share_of_words(batch.request.query, plan)
-        return [(cause, base * share / whole) for cause, share in had if share.any()]
+        base *= self._strength * words
+        lifts = [(cause, base * share / whole) for cause, share in had if share.any()]
+        if self._kinds and unclear and plan.kind_field in batch.columns:
+            best = self._kinds * words * own.max() * unclear / whole
+            kinds = batch.columns[plan.kind_field]
+            chances = likely_kinds(kinds, batch.scores, plan.categories)
+            lifts.append((f"likely {plan.kind_field}", best * chances))
+        return lifts
 
 
 def _wishes(plan: QueryPlan, columns: Mapping[str, Any]) -> list[_Wish]:
