@@ -72,7 +72,16 @@ from .manifest import (
     load_manifest,
     rounds_activations,
 )
-from .plan import AppliedRule, Boost, LostPin, PlanStep, QueryPlan, Selection, Span
+from .plan import (
+    OWN_PRICE,
+    AppliedRule,
+    Boost,
+    LostPin,
+    PlanStep,
+    QueryPlan,
+    Selection,
+    Span,
+)
 from .preprocess import pixels
 from .profiles import Taste, UserProfile
 from .protocols import (
@@ -134,6 +143,7 @@ __all__ = [
     "INTERACTIONS",
     "NO_RULES",
     "NO_SYNONYMS",
+    "OWN_PRICE",
     "READ_CATALOGUE",
     "AppliedRule",
     "Arranger",

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from .filters import Condition, Filter, conditions_of
-from .plan import Selection
+from .plan import OWN_PRICE, Selection
 from .prices import Price, currency_of, price_key, price_of
 from .protocols import VectorStore
 from .schema import IndexSchema, price_field, stock_field
@@ -36,7 +36,7 @@ class Place(Struct, frozen=True):
 
     def field(self, name: str) -> str:
         """The stored field of a name."""
-        return self.fields.get(name, name)
+        return "price" if name == OWN_PRICE else self.fields.get(name, name)
 
     def request(self, request: SearchRequest) -> SearchRequest:
         """``request`` with its sort and facets by stored fields."""
@@ -74,7 +74,7 @@ class Place(Struct, frozen=True):
     ) -> dict[str, list[Any]]:
         """:meth:`VectorStore.columns` by the names that requests use."""
         stored = {name: self.field(name) for name in names}
-        found = store.columns(ids, list(stored.values()))
+        found = store.columns(ids, list(dict.fromkeys(stored.values())))
         return {name: found[field] for name, field in stored.items()}
 
     def price(self, product: Product, schema: IndexSchema) -> Price | None:

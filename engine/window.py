@@ -35,8 +35,9 @@ class RankingBatch(Struct, frozen=True):
 
     Of the fields that every shop has, "title" is a text; "category" the path from the root as
     prefixes, ``["A", "A > B"]``; "brand", "currency" and "group_id" are texts, or ``None`` where
-    empty; "price" is a float in the product's own currency; "updated_at" a float, seconds since
-    the epoch (of a product it is ISO 8601); "in_stock" (a boolean) and "locale" are never ``None``.
+    empty; "price" is a float, what the shopper pays (``OWN_PRICE`` is the product's own, in its
+    currency); "updated_at" a float, seconds since the epoch (of a product it is ISO 8601);
+    "in_stock" (a boolean) and "locale" are never ``None``.
 
     ``profile`` (``None``: nothing is known of this shopper) and ``popularity`` (float32 ``[n]``,
     :meth:`engine.events.EventStore.popularity`) are there for those who ask for them

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta, Struct
 
-from engine import Ranker, RankingBatch, Register, Vectors, hookimpl
+from engine import OWN_PRICE, Ranker, RankingBatch, Register, Vectors, hookimpl
 
 Figures = npt.NDArray[np.float64]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -46,6 +46,11 @@ class Function(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
     @property
     def label(self) -> str:
         return self.name or self.field
+
+    @property
+    def column(self) -> str:
+        """What it reads: a price is the product's own, for a shop gives figures in its currency."""
+        return OWN_PRICE if self.field == "price" else self.field
 
     def figures(self, column: Sequence[Any], now: float) -> Figures:
         """f of each product ``[n]``, in [0, 1]."""
@@ -161,7 +166,7 @@ class Boosts:
     def __init__(self, options: BoostOptions, clock: Clock = time.time) -> None:
         self._functions = options.functions
         self._clock = clock
-        self.required_fields = tuple(dict.fromkeys(f.field for f in options.functions))
+        self.required_fields = tuple(dict.fromkeys(f.column for f in options.functions))
 
     def rank(self, batch: RankingBatch) -> Vectors:
         scores = batch.scores.astype(np.float64)
@@ -184,7 +189,7 @@ class Boosts:
     def _lifts(self, batch: RankingBatch) -> list[tuple[str, Figures]]:
         now = self._clock()
         return [
-            (f.label, 1.0 + f.weight * f.figures(batch.columns[f.field], now))
+            (f.label, 1.0 + f.weight * f.figures(batch.columns[f.column], now))
             for f in self._functions
         ]
 

@@ -109,7 +109,8 @@ def _factors(batch: RankingBatch) -> list[tuple[str, npt.NDArray[np.float64]]]:
         factors = np.ones(len(batch.ids))
         for boost in rule.boosts:
             selects = selector(boost)
-            columns = {name: batch.columns[name] for name in boost.filters if name in batch.columns}
+            held = batch.columns
+            columns = {name: held[where] for name, where in boost.columns.items() if where in held}
             for row, product in enumerate(batch.ids):
                 if selects(product, {name: column[row] for name, column in columns.items()}):
                     factors[row] *= boost.factor

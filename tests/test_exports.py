@@ -14,7 +14,7 @@ PUBLIC = {
         *("SearchResponse", "Hit", "FacetResult", "FacetValue", "Degraded"),
         *("Explanation", "LaneContribution", "LaneHit", "Candidate"),
         *("QueryPlan", "PlanStep", "Span"),
-        *("AppliedRule", "Boost", "LostPin", "Selection"),
+        *("AppliedRule", "Boost", "LostPin", "Selection", "OWN_PRICE"),
     ],
     "products and writes": ["Product", "Translation", "WriteResult"],
     "languages": ["best_locale", "language_code", "parse_locale"],

@@ -195,7 +195,7 @@ def values_of(kinds: Mapping[str, FieldKind]) -> Values:
     """Plausible values by kind; a field of unknown kind counts as a keyword."""
 
     def values(field: str, n: int) -> list[Any]:
-        kind = kinds.get(field) or CORE_FIELDS.get(field, FieldKind.KEYWORD)
+        kind = kinds.get(field) or CORE_FIELDS.get(field.partition(":")[0], FieldKind.KEYWORD)
         if field == "category":
             return [["A", f"A > {i % 4}"] for i in range(n)]
         if kind is FieldKind.NUMBER:

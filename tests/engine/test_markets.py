@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import IndexSchema, Product, Query, QueryPlan, SearchRequest, Selection, SortBy
+from engine import (
+    OWN_PRICE,
+    IndexSchema,
+    Product,
+    Query,
+    QueryPlan,
+    SearchRequest,
+    Selection,
+    SortBy,
+)
 from engine.admission import whole_filter
 from engine.filters import Filter, Range, Terms, matches, parse_filters
 from engine.localize import Localization
@@ -125,9 +134,15 @@ def test_a_request_by_stored_fields_and_its_columns_by_names() -> None:
             return {field: [field] for field in fields}
 
     store: Any = Store()
-    assert place.columns(store, ["p"], ["title", "in_stock"]) == {
+    assert place.columns(store, ["p"], ["title", "in_stock", "price", OWN_PRICE]) == {
         "title": ["title"],
         "in_stock": ["in_stock:at"],
+        "price": ["price:at/EUR"],
+        OWN_PRICE: ["price"],
+    }
+    assert NOWHERE.columns(store, ["p"], ["price", OWN_PRICE]) == {
+        "price": ["price"],
+        OWN_PRICE: ["price"],
     }
 
 

@@ -121,6 +121,20 @@ def test_naming_a_currency_shows_nothing_that_is_hidden(ruled: Engine) -> None:
         assert "lamp-green" not in msgspec.json.encode(elsewhere.plan).decode()
 
 
+def test_a_price_in_a_boost_is_in_the_shops_currency(ruled: Engine) -> None:
+    """ "XXX" is a currency in which nothing has a price."""
+    set_rules(ruled, rule("cheap", boost=[{"filters": {"price": {"lt": 20}}, "factor": 3}]))
+    told = [
+        {hit.id: hit.explain.reasons.get("rules") for hit in answer.hits if hit.explain}
+        for answer in (search(ruled), search(ruled, currency="XXX"))
+    ]
+    assert told[0] == told[1]
+    boosted = {id for id, why in told[0].items() if why}
+    prices = {id: PRODUCTS[id].price for id in told[0]}
+    assert boosted == {id for id, price in prices.items() if price is not None and price < 20}
+    assert 0 < len(boosted) < len(told[0])
+
+
 @pytest.mark.parametrize("sort", [None, SortBy("price")])
 def test_a_lost_pin_does_not_tell_of_what_is_hidden(ruled: Engine, sort: SortBy | None) -> None:
     set_rules(ruled, rule("pin", pins={"mug-pink": 1}), rule("hide", hide=[{"ids": ["mug-pink"]}]))

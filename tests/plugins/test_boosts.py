@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import FieldKind, InvalidSettings, PluginManager
+from engine import OWN_PRICE, FieldKind, InvalidSettings, PluginManager
 from engine.settings import PluginSettings
 from engine.testing import RankerContract, make_batch
 from plugins.boosts import BoostOptions, Boosts
@@ -190,3 +190,14 @@ def test_the_examples_of_the_documentation_work() -> None:
     found = price.figures([70, 90, 80, 120, 40], NOW)
     assert found.tolist() == pytest.approx([1, 1, 1, 0.5, 0.5])
     assert price.weight == 0.4
+
+
+def test_a_price_is_the_products_own() -> None:
+    """Not what the shopper pays, in whatever currency."""
+    cheap = {"kind": "linear", "field": "price", "low": 50, "high": 0}
+    ranker = Boosts(msgspec.convert({"functions": [cheap]}, BoostOptions))
+    assert ranker.required_fields == (OWN_PRICE,)
+    batch = make_batch(2, {OWN_PRICE: [0.0, 50.0], "price": [5000.0, 0.0]})
+    np.testing.assert_allclose(ranker.rank(batch), batch.scores * [2, 1])
+    (first, second) = ranker.explain(batch, np.arange(2))
+    assert list(first) == list(second) == ["price"]
