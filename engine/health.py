@@ -12,6 +12,7 @@ from .errors import StoreError
 from .filters import Filter
 from .live import Live, LiveSlot
 from .manager import PluginManager
+from .markets import unpriced
 from .protocols import Encoder
 from .rulebook import RuleBook
 from .synonyms import SynonymBook
@@ -47,6 +48,7 @@ class Watched:
         with self._slot.lease() as live:
             problems += self.rules.problems(live.store.spec.schema if live else None)
             problems += [self.synonyms.problem] if self.synonyms.problem else []
+            problems += _prices(live) if live else []
             return health_of(live, self._refusal, encoders, problems)
 
     def components(self) -> list[ComponentStatus]:
@@ -65,6 +67,19 @@ class Watched:
     def enable(self, kind: str, name: str) -> ComponentStatus:
         """Take it in again, though its breaker were open; raises NotFound."""
         return self._components.switch(kind, name, on=True)
+
+
+def _prices(live: Live) -> list[str]:
+    """What an index from before products had prices in several currencies, or markets these
+    settings, lacks."""
+    sold_in = {*live.shop.current.prices, *live.localization.markets.values()}
+    if not (lacking := unpriced(live.store.spec.schema, sold_in)):
+        return []
+    return [
+        f"prices in {', '.join(lacking)}: a search by such a currency, or in a market that pays in "
+        "it, filters and sorts by no price, for the index was built without; give products these "
+        "prices, or rates under [localization], and build it again (entrepot index)"
+    ]
 
 
 def health_of(

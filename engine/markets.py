@@ -7,7 +7,7 @@ sorting, facets and what rankers see; a request that names neither costs nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -112,6 +112,13 @@ def place_of(
     if name in schema.stock:
         fields["in_stock"] = stock_field(name)
     return Place(name, key, fields)
+
+
+def unpriced(schema: IndexSchema, currencies: Iterable[str]) -> list[str]:
+    """Those of ``currencies`` that an index keeps no prices by, sorted: no filter and no order by
+    price finds anything in them."""
+    known = {schema.currency} if not schema.prices else {currency_of(k) for k in schema.prices}
+    return sorted({*currencies} - known - {""})
 
 
 def read_filters(

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
-from engine import Engine, Settings, load_settings
+from engine import Engine, Product, Settings, load_settings
+from engine.settings import LocalizationSettings
 from indexer.build import build_generation
-from tests.api.harness import serving
+from tests.api.harness import build, make_settings, serving
 
 CATALOGUE: list[dict[str, Any]] = [
     {
@@ -270,6 +272,33 @@ def test_a_market_has_its_currency_its_prices_and_its_stock(shop: httpx.Client) 
     # The ranker "availability" sees what the shopper would: the boot sinks in Austria alone.
     assert ids(shop, text="red boot")[0] == "boot"
     assert ids(shop, text="red boot", market="at")[0] != "boot"
+
+
+def test_an_index_without_a_currencys_prices_is_told_of(
+    shop: httpx.Client, tmp_path: Path, photo_root: Path
+) -> None:
+    """As one is that was built before products had prices in several, or the shop that market."""
+
+    def told(client: httpx.Client) -> list[str]:
+        ready = client.get("/health/ready")
+        assert ready.status_code == 200
+        (state,) = ready.json()["shops"].values()
+        return [problem for problem in state["problems"] if problem.startswith("prices in ")]
+
+    assert told(shop) == []
+    items = [
+        Product(id=code, title="Mug", price=9.0, currency=code) for code in ("EUR", "GBP", "SEK")
+    ]
+    old = msgspec.structs.replace(
+        make_settings(tmp_path / "data"),
+        localization=LocalizationSettings(markets={"ch": "CHF", "at": "EUR"}),
+    )
+    build(old, photo_root, items=items)
+    with Engine.open(old) as engine, serving({"test": engine}) as client:
+        (problem,) = told(client)
+        assert problem.startswith("prices in CHF, EUR, GBP, SEK: ")
+        assert "entrepot index" in problem
+        assert ids(client, currency="EUR", filters={"price": {"gte": 0}}) == []
 
 
 def test_a_currency_that_nobody_has_finds_nothing_by_price(shop: httpx.Client) -> None:
