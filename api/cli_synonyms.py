@@ -70,7 +70,8 @@ def import_lines(file: TextIO, locale: str, config: Path | None) -> None:
 @command.command("mine")
 @config_option
 def mine(config: Path | None) -> None:
-    """Look for candidates in what shoppers do; they have no effect until approved."""
+    """Look for candidates in what shoppers do and in the catalogue; none has an effect until
+    approved."""
     with open_shop(settings_from(config)) as shop:
         if isinstance(shop, Engine):
             found = synonyms.mine_synonyms(shop)

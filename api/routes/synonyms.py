@@ -113,8 +113,8 @@ async def import_synonyms(
     operation_id="mineSynonyms",
 )
 async def mine_synonyms(shop: NamedDependency[Shop]) -> SynonymsAdded:
-    """Look for synonyms in what shoppers do, and add them as candidates: they have no effect
-    until someone makes them active."""
+    """Look for synonyms in what shoppers do and among the catalogue's own words, and add them as
+    candidates: they have no effect until someone makes them active."""
     return await shop.workers.review(synonyms.mine_synonyms, shop.engine)
 
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from api import cli
 from api.running import Running, publish
-from engine import Engine, Event, EventProduct, load_settings
+from engine import Engine, Event, EventProduct, Product, load_settings
 from tests.api.harness import build, make_settings, problem, serving, write_catalogue
 
 FOOTWEAR = {"id": "footwear", "words": ["shoe", "footgear"]}
@@ -130,6 +130,33 @@ def test_candidates_come_from_what_shoppers_do_and_wait(shop: httpx.Client, engi
     version = shop.get(f"/v1/synonyms/{found['id']}").headers["etag"]
     assert put(shop, {**found, "status": "active"}, version).status_code == 200
     assert engine.synonyms.current().of("en") == {"kicks": ("shoe",)}
+
+
+def test_a_shop_without_events_gets_candidates_of_its_own_words(
+    shop: httpx.Client, engine: Engine
+) -> None:
+    told = "A comfortable sofa, also known as settee."
+    colors = ("Pink", "Mint", "Grey", "Teal")
+    titles = [f"{color} cotton {shirt}" for color in colors for shirt in ("T-shirt", "tshirt")]
+    tools = ("Hammer", "Pliers", "Chisel", "Wrench", "Spanner", "Mallet", "Drill", "Sander")
+    titles += [f"{tool} holder" for tool in tools for _ in range(3)]
+    products = [Product(f"p{n}", title) for n, title in enumerate(titles)]
+    products += [Product(f"s{n}", f"Corner sofa {n}", told) for n in range(3)]
+    engine.put([(product, []) for product in products])
+    found = shop.post("/v1/synonyms/mine").json()
+    assert found["known"] == 0
+    by_words = {tuple(synonym["words"]): synonym for synonym in found["added"]}
+    assert by_words.keys() == {("settee", "sofa"), ("t shirt", "tshirt")}
+    for synonym in by_words.values():
+        assert (synonym["status"], synonym["locale"]) == ("candidate", "en")
+    assert by_words["t shirt", "tshirt"]["evidence"].startswith("in 4 and 4 titles, never in one")
+    assert "3 descriptions say" in by_words["settee", "sofa"]["evidence"]
+    assert engine.synonyms.current().of("en") == {}
+
+    refused = {**by_words["settee", "sofa"], "status": "rejected"}
+    version = shop.get(f"/v1/synonyms/{refused['id']}").headers["etag"]
+    assert put(shop, refused, version).status_code == 200
+    assert shop.post("/v1/synonyms/mine").json() == {"added": [], "known": 0}
 
 
 def invoke(*args: object) -> Result:
