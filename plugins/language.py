@@ -21,7 +21,7 @@ from engine import InvalidSettings, QueryPlan, QueryProcessor, Register, ShopVie
 
 from .gazetteer import COMMON
 from .scripts import LATIN, can_be, languages_of, script_of
-from .translators.interface import language_of
+from .translators.languages import language_of
 from .word_forms import words_of
 
 SHORT = 2

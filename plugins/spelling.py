@@ -21,7 +21,7 @@ from . import query_lexicon
 from .gazetteer import COMMON, FUNCTION_WORDS
 from .scripts import LATIN, script_of
 from .spelling_model import SpellingModel
-from .translators.interface import language_of
+from .translators.languages import language_of
 from .word_forms import LONGEST_WORD, SPELLINGS, form_of
 
 SHORTEST = 3

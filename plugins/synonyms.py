@@ -14,7 +14,7 @@ import msgspec
 
 from engine import QueryPlan, QueryProcessor, Register, ShopView, SynonymSet, hookimpl, terms
 
-from .translators.interface import language_of
+from .translators.languages import language_of
 from .word_forms import form_of
 
 KEY = "synonym"

@@ -35,8 +35,8 @@ from .field_labels import labels_of
 from .gazetteer import value_keys
 from .scripts import LATIN, can_be, script_of
 from .translators.glossary import Glossary, load_glossary
-from .translators.interface import language_of
 from .translators.interpreters import Interpreters
+from .translators.languages import language_of
 from .word_forms import key_of, words_of
 
 log = logging.getLogger(__name__)

@@ -29,9 +29,9 @@ from engine import (
 from .translate import ENGLISH, SHOP_WORDS, TranslateOptions, opened, options_of
 from .translators.catalogue import TEXTS, CatalogueTranslator
 from .translators.glossary import load_glossary
-from .translators.interface import language_of
 from .translators.interpreters import Interpreters
 from .translators.labels import Namer, Values, collect, named
+from .translators.languages import language_of
 from .translators.memory import TranslationMemory
 
 FILE = click.Path(dir_okay=False, path_type=Path)

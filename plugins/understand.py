@@ -51,7 +51,7 @@ from .query_needs import is_need
 from .query_prices import Price
 from .query_reader import QueryReader, Reading
 from .tensorrt_encoder import TensorrtReader
-from .translators.interface import language_of
+from .translators.languages import language_of
 
 _LOOSE_ENDS = " ,;/&+-"
 SPELLING = "spelling:"

@@ -20,7 +20,7 @@ from msgspec import Meta, Struct, field
 
 from engine import PluginError, Register, Translator, hookimpl
 
-from .interface import ISO_639_3
+from .languages import ISO_639_3
 from .resident import Resident
 
 LONGEST_CHAIN = 3

@@ -12,8 +12,8 @@ from msgspec import Struct, field
 from engine import PluginError, Product, Translation, best_locale
 
 from .glossary import Glossary
-from .interface import language_of
 from .interpreters import Interpreters
+from .languages import language_of
 from .memory import TranslationMemory
 
 Text = Literal["title", "description"]

@@ -21,7 +21,7 @@ from engine import PluginError, Register, Translator, hookimpl
 
 from .cedict import Cedict, packaged
 from .dictd import Dictd
-from .interface import ISO_639_3
+from .languages import ISO_639_3
 from .word_endings import ENDINGS, LINKS, SKIPPED, SPECIAL
 
 LONGEST_PHRASE = 4

@@ -9,7 +9,7 @@ from engine import Product
 
 from ..field_labels import labels_of
 from .catalogue import CatalogueTranslator
-from .interface import language_of
+from .languages import language_of
 from .word_endings import SKIPPED
 
 MOST_VALUES = 1000

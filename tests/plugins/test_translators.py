@@ -24,7 +24,7 @@ from plugins.translators.dictd import Dictd
 from plugins.translators.dictionary import Dictionary, DictionaryOptions
 from plugins.translators.glossary import Glossary
 from plugins.translators.http import HttpOptions, HttpTranslator
-from plugins.translators.interface import language_of
+from plugins.translators.languages import language_of
 from plugins.translators.resident import Resident
 
 from .toy_dictionaries import write_cedict, write_dictd
