@@ -20,6 +20,7 @@ from .events import EVENT_WEIGHTS, Event
 from .protocols import Vectors, VectorStore
 from .schema import word_fields
 from .settings import EventSettings
+from .vectors import means
 
 PRIOR = 5.0
 """The evidence, in clicks, at which a profile is believed half: the prior's strength in a
@@ -161,14 +162,9 @@ class _Products:
 
 def _unit_means(found: Sequence[Vectors]) -> Vectors:
     """Each product's mean vector at unit length ``[n, d]``; zeros where it has none."""
-    counts = np.asarray([len(rows) for rows in found])
-    means = np.zeros((len(found), found[0].shape[1] if found else 0), dtype=np.float32)
-    if counts.any():
-        starts = np.cumsum(counts) - counts
-        # reduceat wants no empty stretch.
-        means[counts > 0] = np.add.reduceat(np.concatenate(found), starts[counts > 0])
-    norms = np.linalg.norm(means, axis=1, keepdims=True)
-    return (means / np.where(norms > 0, norms, 1)).astype(np.float32, copy=False)
+    mean = means(found)
+    norms = np.linalg.norm(mean, axis=1, keepdims=True)
+    return (mean / np.where(norms > 0, norms, 1)).astype(np.float32, copy=False)
 
 
 def _blend(vectors: Vectors, rows: Mapping[int, float]) -> Vectors | None:

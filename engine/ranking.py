@@ -20,6 +20,7 @@ from .plan import QueryPlan
 from .profiles import Taste
 from .protocols import Vectors, VectorStore
 from .types import Candidate, Degraded, Move, Reasons, SearchRequest
+from .vectors import means
 from .window import Arranger, Explains, Ranker, RankingBatch
 
 T = TypeVar("T", bound=np.generic)
@@ -137,7 +138,7 @@ def _batch(
         request=request,
         columns=place.columns(store, ids, fields) if fields else {},
         vectors={
-            using: _frozen(_mean_rows(store.vectors(ids, using)))
+            using: _frozen(means(store.vectors(ids, using)))
             for using in ("text", "image")
             if any(using in p.required_vectors for p in plugins)
         },
@@ -193,20 +194,6 @@ def _own(batch: RankingBatch) -> RankingBatch:
 def _own_taste(taste: Taste) -> Taste:
     affinities = {name: dict(shares) for name, shares in taste.affinities.items()}
     return msgspec.structs.replace(taste, affinities=affinities)
-
-
-def _mean_rows(rows: Sequence[Vectors]) -> Vectors:
-    """The mean of each product's rows, float32 ``[n, d]``; zero where it has none."""
-    counts = np.asarray([len(own) for own in rows])
-    stacked = np.concatenate(rows)
-    if (counts == 1).all():
-        return stacked
-    means = np.zeros((len(rows), stacked.shape[1]), dtype=np.float32)
-    held = counts > 0
-    if held.any():
-        starts = (np.cumsum(counts) - counts)[held]
-        means[held] = np.add.reduceat(stacked, starts, axis=0) / counts[held, None]
-    return means
 
 
 def _union(names: Iterable[Sequence[str]]) -> list[str]:
