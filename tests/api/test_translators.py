@@ -32,6 +32,7 @@ RELEASED = threading.Event()
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
     words: dict[str, str] = field(default_factory=dict)
     fault: str = ""
+    api_key: str = ""
 
 
 class Toy:
@@ -177,22 +178,33 @@ def test_a_hanging_one_costs_the_deadline(serve: Serve) -> None:
 
 
 def test_a_catalogue_is_translated_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the settings that ``--config`` names, wherever the command runs."""
+    """By the settings that ``--config`` names, wherever the command runs; again where they are
+    others, but for a key."""
     shop = tmp_path / "shop"
     shop.mkdir()
     (shop / "products.jsonl").write_text('{"id": "1", "title": "red shoe"}\n')
-    (shop / "entrepot.toml").write_text(
-        'log_level = "error"\n[catalogue]\nsource = "products.jsonl"\n'
-        '[plugins.options.translate]\ntranslators = ["toy-words"]\n'
-        '[plugins.options.toy-words.words]\nred = "roter"\nshoe = "Schuh"\n'
-    )
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(
-        cli.main, ["translate", "--to", "de", "--config", str(shop / "entrepot.toml")]
-    )
-    assert result.exit_code == 0, result.output
-    (line,) = (shop / "products.translated.jsonl").read_text(encoding="utf-8").splitlines()
-    assert json.loads(line)["translations"]["de"]["title"] == "roter Schuh"
+
+    def run(**options: Any) -> tuple[str, str]:
+        """The title, and what was reported."""
+        table = {"words": '{ red = "roter", shoe = "Schuh" }', **options}
+        (shop / "entrepot.toml").write_text(
+            'log_level = "error"\n[catalogue]\nsource = "products.jsonl"\n'
+            '[plugins.options.translate]\ntranslators = ["toy-words"]\n'
+            "[plugins.options.toy-words]\n"
+            + "".join(f"{name} = {value}\n" for name, value in table.items())
+        )
+        words = ["translate", "--to", "de", "--config", str(shop / "entrepot.toml")]
+        result = CliRunner().invoke(cli.main, words)
+        assert result.exit_code == 0, result.output
+        (line,) = (shop / "products.translated.jsonl").read_text(encoding="utf-8").splitlines()
+        return json.loads(line)["translations"]["de"]["title"], result.output
+
+    title, said = run()
+    assert (title, "1 texts translated" in said) == ("roter Schuh", True)
+    title, said = run(api_key='"another"')
+    assert (title, "1 known from before" in said) == ("roter Schuh", True)
+    assert run(words='{ red = "rote" }')[0] == "rote shoe"
 
 
 def test_a_name_that_nobody_registered_stops_the_start(tmp_path: Path) -> None:
