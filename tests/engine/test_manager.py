@@ -24,7 +24,7 @@ from engine import (
     hookimpl,
 )
 from engine import manager as manager_module
-from engine.hookspecs import PROJECT
+from engine.hookspecs import PROJECT, Registry
 from engine.manager import BUILTINS, ENTRY_POINT_GROUP, KINDS
 from engine.settings import PluginSettings
 
@@ -293,6 +293,48 @@ def test_plugins_see_only_their_own_hooks_called(install: Make) -> None:
 
     install(**{name: module(register_rankers=hook(name)) for name in ("a", "b", "c")})
     assert calls == ["a", "b", "c"]
+
+
+def composed(register: Any, registry: Registry) -> None:
+    def made(options: Any) -> Any:
+        return [registry.create("translators", name) for name in registry.names("translators")]
+
+    register("made-of-others", made)
+
+
+def test_a_component_is_made_of_what_others_register(install: Make) -> None:
+    """Whoever registers first; the options are those of each."""
+    other = module(
+        register_translators=lambda register: register("mild", lambda options: options, Options)
+    )
+    given = {"mild": {"strength": 2}}
+    settings = PluginSettings(disabled=("x",), options=given)
+    manager = install(settings, a=module(register_query_processors=composed), b=other)
+    assert manager.create("query_processors", "made-of-others") == [Options(strength=2.0)]
+    apart = manager.registry_settings("query_processors", "made-of-others")
+    assert apart == PluginSettings(disabled=("x",), options=given)
+    assert manager.registry_settings("translators", "mild") is None
+
+
+def test_what_must_not_be_imported_is_not_in_a_process_of_others_either(
+    install: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager_module, "offers_of", lambda plugin: {})
+    settings = PluginSettings(isolated=("b",))
+    manager = install(
+        settings, a=module(register_query_processors=composed), b=SystemExit("never loaded")
+    )
+    apart = manager.registry_settings("query_processors", "made-of-others")
+    assert apart is not None
+    assert status(PluginManager(apart), "b").error == "disabled in the settings"
+
+
+def test_a_translator_has_no_process_of_its_own(
+    install: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager_module, "offers_of", lambda plugin: {"translators": {"t": ()}})
+    manager = install(PluginSettings(isolated=("a",)), a=SystemExit("never loaded"))
+    assert "it offers translators, which cannot run in a process" in status(manager, "a").error
 
 
 def test_an_installed_distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
