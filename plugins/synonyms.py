@@ -44,7 +44,7 @@ class Synonyms:
         if not shop.synonyms.synonyms or not plan.text:
             return plan
         own = language_of(shop.locale)
-        texts = {language_of(plan.locale) or own: plan.text}
+        texts = {language_of(plan.locale) or own: plan.expansion or plan.text}
         if own in plan.translations:
             texts.setdefault(own, plan.translations[own])
         kept = [key for key in plan.ignored if key.startswith(f"{KEY}:")]

@@ -110,8 +110,83 @@ def test_neighbours_decide_between_words(encoder: Encoder) -> None:
 def test_four_letters_become_no_word_that_hardly_any_product_has(encoder: Encoder) -> None:
     many = ["Nike Men Blue Running Shoes"] * 1600
     assert corrected("asus", [*many, "Smart Ass Shirt"], encoder) == "asus"
-    assert corrected("asus", [*many, *["Smart Ass Shirt"] * 20], encoder) == "ass"
+    assert corrected("asus shirt", [*many, *["Smart Ass Shirt"] * 20], encoder) == "ass shirt"
     assert corrected("blxe", many, encoder) == "blue"
+
+
+SHOP = [
+    *["Acme Stainless Steel Ball Bearing"] * 20,
+    *["Double Kitchen Sink"] * 30,
+    *["Racer Back Vest"] * 20,
+    *["Nike Men Blue Running Shoes"] * 3000,
+    *["Poultry Roasting Pan With Rack"] * 20,
+    *["Fender Song Book Sing Along"],
+    *["Water Filter Replacement"] * 20,
+]
+"""With words that are common English elsewhere, and words that few products have."""
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("steel ball beating", "steel ball bearing"),  # a word of English that the shop lacks
+        ("beating", "beating"),
+        ("beating eggs", "beating eggs"),
+        ("pxn roasting", "pan roasting"),  # they stand in titles together, not side by side
+        ("roasting pn", "roasting pan"),
+        ("pn", "pn"),  # of two letters only where other words speak for it
+        ("runing pn", "running pn"),
+        ("waetr filtr", "water filter"),  # what is put right speaks for what follows
+    ],
+)
+def test_the_other_words_decide(typed: str, meant: str, encoder: Encoder) -> None:
+    assert corrected(typed, SHOP, encoder) == meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "expansion"),
+    [
+        ("double sing", "double sink"),  # both are the shop's, one of a single product
+        ("sing", ""),
+        ("acer", "racer"),  # a brand that the shop lacks, or a letter that is missing
+        ("acer pompelmoes", "racer pompelmoes"),
+        ("double sink", ""),
+    ],
+)
+def test_what_is_likely_but_not_sure_is_searched_for_beside_it(
+    typed: str, expansion: str, encoder: Encoder
+) -> None:
+    shop = ShopView(IndexSchema(), {}, encoder, lexicon=lexicon_of(SHOP))
+    found = Spelling().process(QueryPlan(original=typed, text=typed), shop)
+    assert (found.text, found.corrections, found.expansion) == (typed, (), expansion)
+    taken_back = tuple(f"spelling:{word}" for word in typed.split())
+    asked = QueryPlan(original=typed, text=typed, ignored=taken_back)
+    assert Spelling().process(asked, shop).expansion == ""
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "rote Ledertasche",  # a colour
+        "pin für blu",  # a preposition
+        "nikè",  # an accent
+        "purpel Wassermelonenlippenbalsem",  # beside a word that nobody knows
+    ],
+)
+def test_words_of_another_language_are_left_alone(typed: str, encoder: Encoder) -> None:
+    titles = [*TITLES, *["Rose Pen Blue"] * 20]
+    assert corrected(typed, titles, encoder) == typed
+
+
+def test_an_error_that_is_a_foreign_word_is_corrected(shop: ShopView) -> None:
+    assert plan("bleu running shoes", shop).text == "blue running shoes"
+
+
+def test_a_shop_in_another_language_has_its_own_words(encoder: Encoder) -> None:
+    titles = ["Rote Ledertasche für Damen", "Blaue Hose"] * 20
+    shop = ShopView(IndexSchema(), {}, encoder, locale="de", lexicon=lexicon_of(titles))
+    found = Spelling().process(QueryPlan("x", "rtoe Ledertashe für Damén"), shop)
+    assert found.text == "rote ledertasche für Damén"
 
 
 def test_a_shopper_takes_a_correction_back(shop: ShopView) -> None:

@@ -44,6 +44,11 @@ def test_a_shopper_takes_a_synonym_back() -> None:
     assert expansion("tablet", "tablet => ipad", ignored=("synonym:tablet",)) == ""
 
 
+def test_what_spelling_would_search_for_beside_it_has_them_too() -> None:
+    assert expansion("tablt", "tablet => ipad", expansion="tablet") == "ipad"
+    assert expansion("lmp", "tablet => ipad", expansion="lamp") == "lamp"
+
+
 def test_languages_have_their_own() -> None:
     (german,) = read_lines("turnschuhe, sneaker", "de")
     (english,) = read_lines("sneaker, trainer", "en")

@@ -1,0 +1,52 @@
+"""Words by which a query in another language than the catalogue's shows, where nobody says so."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from rapidfuzz.distance import OSA
+
+from engine import terms
+
+from .translators.word_endings import SKIPPED, SPECIAL
+
+SHOP_WORDS = Path(__file__).with_name("translators") / "shop_words.toml"
+SHORTEST, SHORTEST_NAME = 2, 3
+"""Letters of a function word, and of a name of something, that say which language it is."""
+AMBIGUOUS = {
+    *("an", "as", "con", "de", "del", "die", "do", "du", "en", "la", "le"),
+    *("met", "no", "on", "per", "um", "van"),
+}
+"""Function words that are words of several languages, or parts of names."""
+
+
+@cache
+def function_words(own: str) -> frozenset[str]:
+    """The articles and prepositions of the languages that the translators know, but of ``own``
+    (ISO 639-1)."""
+    found = {w for language, words in SKIPPED.items() if language != own for w in _words(words)}
+    return frozenset(word for word in found - AMBIGUOUS if len(word) >= SHORTEST)
+
+
+@cache
+def trade_words(own: str) -> frozenset[str]:
+    """What things, colours and people are called in those languages, but for what one typing error
+    makes of the English word: "bleu"."""
+    tables = tomllib.loads(SHOP_WORDS.read_text(encoding="utf-8"))
+    held = [*tables.items(), *SPECIAL.items()]
+    return frozenset(w for language, table in held if language != own for w in _names(table))
+
+
+def _names(meanings: Mapping[str, str]) -> Iterator[str]:
+    for phrase, meaning in meanings.items():
+        english = list(_words([meaning]))
+        for word in _words([phrase]):
+            if len(word) >= SHORTEST_NAME and all(OSA.distance(word, e) > 1 for e in english):
+                yield word
+
+
+def _words(texts: Iterable[str]) -> Iterator[str]:
+    return (term.word for text in texts for term in terms(text))
