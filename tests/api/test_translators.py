@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from api import cli
-from engine import Engine, PluginManager, Settings, Translator
+from engine import Engine, PluginManager, Settings, Translator, UnknownPlugin
 from engine.settings import LimitSettings, PluginSettings, ProfileSettings
 from engine.testing import TranslatorContract
 from tests.api.harness import build, make_settings, serving
@@ -208,10 +208,13 @@ def test_a_catalogue_is_translated_by_it(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_name_that_nobody_registered_stops_the_start(tmp_path: Path) -> None:
+    lacking = tuple(status.name for status in PluginManager().missing)  # by this environment
     settings: Settings = msgspec.structs.replace(
         make_settings(tmp_path / "data"),
         profiles={"default": ProfileSettings(query_processors=("translate",))},
-        plugins=PluginSettings(options={"translate": {"translators": ["toy-wrods"]}}),
+        plugins=PluginSettings(
+            disabled=lacking, options={"translate": {"translators": ["toy-wrods"]}}
+        ),
     )
-    with pytest.raises(Exception, match="did you mean 'toy-words'"):
+    with pytest.raises(UnknownPlugin, match="did you mean 'toy-words'"):
         Engine(settings)

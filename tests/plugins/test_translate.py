@@ -14,6 +14,7 @@ from engine import (
     InvalidSettings,
     PluginError,
     PluginManager,
+    PluginStatus,
     Product,
     Query,
     QueryPlan,
@@ -207,8 +208,18 @@ def test_what_is_not_there() -> None:
     assert "http" not in opened(TranslateOptions(), PluginManager())
     with pytest.raises(InvalidSettings, match=r"'http'.*url"):
         opened(TranslateOptions(routes={"de": "http"}), PluginManager())
-    with pytest.raises(UnknownPlugin, match="did you mean 'bergamot'"):
-        opened(TranslateOptions(translators=("bergamott",)), PluginManager())
+    misspelt = TranslateOptions(translators=("dictionry",))
+    sound = PluginManager(only="plugins.translators.dictionary")
+    with pytest.raises(UnknownPlugin, match="did you mean 'dictionary'"):
+        opened(misspelt, sound)
+
+
+def test_a_plugin_that_is_broken_may_have_offered_the_translator() -> None:
+    """Then the search goes on with the others."""
+    manager = PluginManager(only="plugins.translators.dictionary")
+    manager.statuses.append(PluginStatus("theirs", False, {}, "ImportError: no such module"))
+    made = opened(TranslateOptions(translators=("theirs", "dictionary")), manager)
+    assert list(made) == ["dictionary"]
 
 
 def test_options_stand_in_tables_of_their_own_or_in_that_of_translate() -> None:
