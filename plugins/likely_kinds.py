@@ -3,9 +3,9 @@
 "Something to hang coats on" names nothing. The best of what it finds tell the kind: their kinds
 count by their scores, as in pseudo-relevance feedback, which does so with words (Lavrenko and
 Croft, *Relevance-based language models*, SIGIR 2001). What the names of kinds say by their likeness
-to the query (``plan.categories``) counts as much. Chosen on the development halves of
-``benchmarks/categories.py``: either alone brought less, and the names alone cost searches for one
-product.
+to the query (``plan.categories``) counts as much. Both were chosen on queries for development
+(``benchmarks/categories.py``): the window alone brought needs less, and the names alone cost
+searches for one product.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 NAMED = 0.5
 """How much the names of kinds say, the window the rest."""
-SHARPNESS = 10.0
-"""A product says e times as much as one whose score is lower by a tenth of the best."""
+SHARPNESS = 15.0
+"""A product says e times as much as one whose score is lower by a fifteenth of the best."""
 
 
 def likely_kinds(

@@ -593,6 +593,28 @@ def test_categories_by_likeness() -> None:
     assert 0 < sum(likely.values()) <= 1
 
 
+def test_kinds_are_told_by_the_field_that_says_most_about_them() -> None:
+    kinds = {f"Kind {i}": 1 for i in range(9)}
+    fine = shop_view(type={**kinds, "Flip Flops": 2})
+    plan = read("walk on the beach in flip", fine)
+    assert plan.kind_field == "type"
+    assert plan.fields[-1] == "type" not in plan.spoken
+    assert "Flip Flops" in LiveCategories().likely("flip flops", fine, "type")
+    assert read("walk on the beach").kind_field == "category"
+
+
+@pytest.mark.parametrize(
+    ("query", "pictured"), [("running shoes", False), ("under 60", False), ("in stripes", True)]
+)
+def test_no_kind_is_guessed_where_it_is_named_or_shown(query: str, pictured: bool) -> None:
+    assert read(query, pictured=pictured).kind_field == ""
+
+
+def test_a_shop_may_say_nothing_of_kinds() -> None:
+    bare = msgspec.structs.replace(SHOP, vocabulary={"brand": {"Nike": 1}})
+    assert read("walk on the beach", bare).kind_field == ""
+
+
 class Counting(HashEncoder):
     def __init__(self) -> None:
         super().__init__(HashOptions())

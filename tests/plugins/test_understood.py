@@ -104,6 +104,44 @@ def test_strength_has_bounds(strength: object) -> None:
         make(strength=strength)
 
 
+def unnamed(*scores: float, read: str = "hang coats", **plan: Any) -> RankingBatch:
+    """A window of hooks, and last a mug, for words that nobody understood."""
+    kinds = [*["Hook"] * (len(scores) - 1), "Mug"]
+    batch = batch_with(read=read, kind=kinds)
+    found = QueryPlan(text=read, read=read, **{"kind_field": "kind", **plan})
+    return msgspec.structs.replace(batch, plan=found, scores=np.asarray(scores, dtype=np.float32))
+
+
+def test_where_no_word_names_the_kind_the_likely_one_rises() -> None:
+    first, second, mug = lift(unnamed(0.5, 0.3, 0.4))
+    assert first == second > mug > 0
+    by_name = lift(unnamed(0.5, 0.3, 0.4, categories={"Mug": 1.0}))
+    assert by_name[2] > by_name[1]
+    assert lift(unnamed(0.5, 0.3, 0.4, kind_field="")) == [0, 0, 0]
+
+
+def test_kinds_are_guessed_as_far_as_words_and_results_leave_open() -> None:
+    (whole, *_) = lift(unnamed(0.5, 0.4))
+    half = unnamed(0.5, 0.4, read="red winged", spans=(span("color", "Red"),))
+    half = msgspec.structs.replace(half, columns={**half.columns, "color": ["Blue", "Blue"]})
+    assert lift(half)[0] == pytest.approx(whole / 2, abs=1e-3)
+    understood = unnamed(0.5, 0.4, read="red", spans=(span("color", "Red"),))
+    assert lift(understood) == [0, 0]
+    assert lift(unnamed(1.0, 0.8)) == [0, 0]
+
+
+def test_no_kind_is_guessed_where_that_is_off() -> None:
+    batch = unnamed(0.5, 0.4)
+    np.testing.assert_array_equal(make(kinds=0).rank(batch), batch.scores)
+
+
+def test_a_guess_is_explained() -> None:
+    ranker, batch = make(), unnamed(0.5, 0.4)
+    assert isinstance(ranker, Explains)
+    (hook, _) = ranker.explain(batch, np.arange(2))
+    assert hook == {"likely kind": pytest.approx(ranker.rank(batch)[0] - 0.5)}
+
+
 def test_what_is_akin_counts_by_how_near_it_is() -> None:
     red = Span(0, 3, "color", "red", 1.0, "color", ("Red",), "boost", {"Maroon": 0.6})
     assert lift(batch_with(red, color=["Maroon", "Red", "Blue"])) == [0.6, 1, 0]
