@@ -12,9 +12,9 @@ their say about them.
 
 Where the words do not name the kind ("something to hang coats on"), a product rises by how likely
 its kind is to be meant (:mod:`plugins.likely_kinds`), as far as the query consists of words that
-nobody understood, and as far as the best product leaves something to be desired: one that fits
-well is rather what was meant than its kind. A wrong guess is tempered by its probability, and
-kinds that are all alike likely lift next to nothing.
+nobody understood, and as far as the lanes do not agree on the best product: one that all find is
+rather what was meant than its kind. A wrong guess is tempered by its probability, and kinds that
+are all alike likely lift next to nothing.
 
 What is not wanted and no field knows ("not printed") is looked for in titles: such products keep
 :data:`SUNK` of their score. A product whose title states another measure than the one asked for
@@ -139,7 +139,7 @@ class Understood:
         base *= self._strength * words
         lifts = [(cause, base * share / whole) for cause, share in had if share.any()]
         if self._kinds and unclear and plan.kind_field in batch.columns:
-            best = self._kinds * words * own.max() * _room(own) * unclear / whole
+            best = self._kinds * words * own.max() * _discord(own) * unclear / whole
             kinds = batch.columns[plan.kind_field]
             chances = likely_kinds(kinds, batch.scores, plan.categories)
             lifts.append((f"likely {plan.kind_field}", best * chances))
@@ -226,8 +226,8 @@ def _share_of_words(query: Query | None, plan: QueryPlan) -> float:
     return 1.0 - query.image_weight
 
 
-def _room(scores: Shares) -> float:
-    """What the best score lacks of 1, which is as much as lanes can say."""
+def _discord(scores: Shares) -> float:
+    """What the best fused score lacks of 1, which it has where it is the best of every lane."""
     return max(0.0, 1.0 - float(scores.max()))
 
 
