@@ -20,7 +20,8 @@ from .words import terms
 FEWEST_PRODUCTS = 3
 """Titles that a term must stand in."""
 MAX_TERMS = 8000
-"""Terms compared, those of most products: what bounds memory (about 100 MB) and time."""
+"""Terms compared, those of most products: what bounds memory (some
+300 MB while they are weighed) and time."""
 MAX_CONTEXTS = 800
 MAX_VALUES = 500
 """Words, and field values, that count as contexts: those of most products."""
@@ -170,7 +171,10 @@ class TermContexts:
             (AFTER, _table(self._of, after, beside.shape)),
             (BESIDE, np.hstack([beside, values])),
         ]
-        return np.hstack([_weighed(part) * np.float32(weight**0.5) for weight, part in parts])
+        for weight, part in parts:
+            _weigh_counts(part)
+            part *= np.float32(weight**0.5)
+        return np.hstack([part for _, part in parts])
 
     def _values(self, of: Ints, titles: Ints) -> Vectors:
         """How many products of each term have each of the most frequent values."""
@@ -306,12 +310,14 @@ def _table(rows: Ints, columns: Ints, shape: tuple[int, ...]) -> Vectors:
     return flat.reshape(shape).astype(np.float32)
 
 
-def _weighed(table: Vectors) -> Vectors:
-    """Positive pointwise mutual information of counts, in unit rows."""
+def _weigh_counts(table: Vectors) -> None:
+    """Make counts positive pointwise mutual information, in unit rows, in their place: the tables
+    are large."""
     rows = np.maximum(table.sum(axis=1, keepdims=True), 1)
     columns = table.sum(axis=0, keepdims=True) ** SMOOTHING
-    share = np.maximum(columns / max(float(columns.sum()), 1e-12), 1e-12)
+    table /= rows
+    table /= np.maximum(columns / max(float(columns.sum()), 1e-12), 1e-12)
     with np.errstate(divide="ignore"):
-        found = np.maximum(np.log(table / rows / share), 0)
-    length = np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
-    return np.asarray(found / length, dtype=np.float32)
+        np.log(table, out=table)
+    np.maximum(table, 0, out=table)
+    table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9)
