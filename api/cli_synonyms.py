@@ -128,7 +128,8 @@ def _decoded(answer: bytes) -> SynonymsAdded:
 
 def _tell(found: SynonymsAdded) -> None:
     for synonym in found.added:
-        click.echo(f"{synonym.id}: {_told(synonym)} ({synonym.status})")
+        why = f": {synonym.evidence}" if synonym.evidence else ""
+        click.echo(f"{synonym.id}: {_told(synonym)} ({synonym.status}){why}")
     click.echo(f"added: {len(found.added)}, there already: {found.known}")
 
 
