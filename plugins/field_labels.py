@@ -92,12 +92,33 @@ COLOR_FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "colourful": ("multi",),
 }
 """Where a shop does not have a shade, the first of these that it has stands for it."""
+COLOR_GROUPS: Final[dict[str, str]] = {
+    "earth": "brown beige khaki olive tan rust mustard camel taupe copper terracotta sand",
+    "earthy": "brown beige khaki olive tan rust mustard camel taupe copper terracotta sand",
+    "autumn": "brown orange rust mustard maroon burgundy olive copper",
+    "pastel": "pink peach lavender lilac mint cream mauve lemon",
+    "neutral": "beige white cream grey black taupe nude tan sand ivory ecru",
+    "bright": "red yellow orange pink lime fuchsia magenta turquoise",
+    "skin": "nude beige skin tan",
+    "jewel": "emerald ruby sapphire purple teal burgundy magenta",
+}
+"""Colours that have a name together before a word of :data:`COLOR_NOUNS`: "in earth tones"."""
+COLOR_NOUNS: Final = ("color", "colored", "coloured", "tone", "toned", "shade", "hue")
 DEPARTMENT_FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "men": ("m", "herren", "homme", "hombre", "uomo", "homem", "heren"),
     "kids": ("boys", "girls"),
     "women": ("f", "w", "damen", "femme", "mujer", "donna", "mulher", "dames"),
 }
 """What stands for a department where the catalogue does not have its name: all of these."""
+RELATIVES: Final[dict[str, str]] = {
+    "women": "wife girlfriend fiancee mum mom mummy mother grandma grandmother sister aunt",
+    "men": "husband boyfriend fiance dad daddy father grandpa grandad grandfather brother uncle",
+    "girls": "daughter niece granddaughter",
+    "boys": "son nephew grandson",
+}
+"""For whom something is when it is for one of these: "for my wife", "for dad"."""
+FOR_WHOM: Final = ("my", "our", "for")
+"""What must stand before them: "mom jeans" and a "boyfriend shirt" are women's."""
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 

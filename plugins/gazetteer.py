@@ -8,15 +8,17 @@ it, a typo in a word of five letters, and missing or additional spaces.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from .color_kin import colors_in, kinship
-from .field_labels import COLOR_FAMILIES, COLORS, DEPARTMENT_FAMILIES, labels_of
+from .field_labels import labels_of
+from .kind_names import LONGEST
 from .title_measures import Measures, measures_of
+from .value_aliases import MAX_SHADES, MAX_WORDS, Values, aliases_of, named_by_synonyms
 from .word_forms import (
     AND,
     LONGEST_WORD,
@@ -29,10 +31,6 @@ from .word_forms import (
     words_of,
 )
 
-MAX_WORDS = 6
-"""Of a value that can be found; longer ones are prose."""
-MAX_SHADES = 1000
-"""Values of a field of colours or materials that are looked into, the most frequent ones."""
 MAX_QUERY_WORDS = 128
 """Of a query that are looked up."""
 NO_WORDS = forms("na none other unknown misc null yes no true false new all")
@@ -50,9 +48,6 @@ ALIAS, TYPO, SPLIT = 0.9, 0.85, 0.8
 """How much a find counts that took a related word, a corrected typo, a missing space."""
 
 NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
-
-Values = tuple[tuple[str, str], ...]
-"""(field, value) pairs."""
 
 
 class Link(NamedTuple):
@@ -89,9 +84,9 @@ class Gazetteer:
         self.labels = labels
         self._phrases = phrases
         self._words = words
-        self._longest = max([longest, *(len(phrase.split()) for phrase in synonyms)])
-        named = dict(_synonyms(synonyms, phrases))
-        self._aliases = {**dict(_aliases(vocabulary, labels, phrases)), **named}
+        self._longest = max([longest, LONGEST, *(len(phrase.split()) for phrase in synonyms)])
+        named = dict(named_by_synonyms(synonyms, phrases))
+        self._aliases = {**aliases_of(vocabulary, labels, phrases), **named}
         others = {o: words[form] for form, os in SPELLINGS.items() if form in words for o in os}
         self._speller = Speller({**words, **others})
         self._kinds: dict[str, list[tuple[str, frozenset[str]]]] = {}
@@ -276,48 +271,3 @@ def _links(
         Link(field, tuple(values), sum(vocabulary[field].get(value, 0) for value in values))
         for field, values in by_field.items()
     )
-
-
-def _aliases(
-    vocabulary: Mapping[str, Mapping[str, int]],
-    labels: Mapping[str, tuple[str, ...]],
-    phrases: Mapping[str, Values],
-) -> Iterator[tuple[str, Values]]:
-    """Words that the shop has no value of, and the values that stand for them."""
-    made: dict[str, list[tuple[str, str]]] = {}
-
-    def held(phrase: str, field: str) -> list[tuple[str, str]]:
-        key = key_of(words_of(phrase))
-        return [pair for pair in phrases.get(key, ()) if pair[0] == field]
-
-    def add(phrase: str, pairs: list[tuple[str, str]]) -> None:
-        made.setdefault(key_of(words_of(phrase)), []).extend(pairs)
-
-    for field, values in vocabulary.items():
-        if "color" in labels[field]:
-            for value in islice(values, MAX_SHADES):
-                for word in words_of(value)[:MAX_WORDS]:
-                    if word.form in COLORS and not held(word.form, field):
-                        add(word.form, [(field, value)])
-            for shade, family in COLOR_FAMILIES.items():
-                stand_in = next(filter(None, (held(other, field) for other in family)), None)
-                if stand_in and not held(shade, field) and key_of(words_of(shade)) not in made:
-                    add(shade, stand_in)
-        if "department" in labels[field]:
-            for name, codes in DEPARTMENT_FAMILIES.items():
-                coded = [pair for code in codes for pair in held(code, field)]
-                if coded and not held(name, field):
-                    add(name, coded)
-    for key, pairs in made.items():
-        yield key, tuple(dict.fromkeys(pairs))
-
-
-def _synonyms(
-    synonyms: Mapping[str, Sequence[str]], phrases: Mapping[str, Values]
-) -> Iterator[tuple[str, Values]]:
-    """Phrases that the shop has no value of, and the values that have them as synonyms."""
-    for phrase, others in synonyms.items():
-        key = key_of(words_of(phrase))
-        pairs = [pair for other in others for pair in phrases.get(key_of(words_of(other)), ())]
-        if pairs and key not in phrases:
-            yield key, tuple(dict.fromkeys(pairs))

@@ -26,13 +26,15 @@ class Negation(Struct, frozen=True):
     """``body`` to ``end`` is what may be unwanted, up to a word that ends it; what of it is, the
     shop's vocabulary must know. ``always``: it is, even if the shop has no word for it
     ("without timer"). ``describes``: only what tells how a thing is can be unwanted, for "no
-    tie laces" are laces."""
+    tie laces" are laces. ``valued``: only what a field has a value for, for "without a cause" is
+    part of a title and "without the heel" is not."""
 
     start: int
     end: int
     body: int
     always: bool = False
     describes: bool = False
+    valued: bool = False
 
 
 Reading = Price | Measure | Size | Quantity | Negation
@@ -92,14 +94,16 @@ class _NegationRule:
         fillers = {"any"} if cue == "without" else lexicon.FILLERS
         while tokens.among(body, fillers):
             body += 1
+        valued = cue == "without" and tokens.among(body, lexicon.ARTICLES)
+        body += valued
         end = body
         while end - body < MAX_NEGATED and self._goes_on(body, end):
             end += 1
         if end == body:
             return None
-        always = cue == "without" and tokens[body].text not in lexicon.TITLES
+        always = cue == "without" and not valued and tokens[body].text not in lexicon.TITLES
         places = tokens.places(i, end)
-        return Negation(*places, tokens[body].start, always, cue == "no"), body
+        return Negation(*places, tokens[body].start, always, cue == "no", valued), body
 
     def _minus(self, i: int) -> tuple[str, int] | None:
         """A minus before a word, and no hyphen within one ("t -shirt")."""

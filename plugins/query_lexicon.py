@@ -16,15 +16,32 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def _no_more() -> str:
+    """ "Don't want to spend more than", "must not cost over", and the like."""
+    nots = "not don't dont can't cant cannot won't wont shouldn't shouldnt mustn't doesn't doesnt"
+    verbs = ("want to spend", "want to pay", "spend", "pay", "cost", "costing", "be", "go")
+    return " | ".join(
+        f"{no} {verb} {more}"
+        for no in nots.split()
+        for verb in verbs
+        for more in ("more than", "over", "above")
+    )
+
+
 BOUNDS: Final[dict[str, dict[Bound, str]]] = {
     "en": {
-        "upper": "under | below | less than | lower than | cheaper than | no more than | "
-        "not more than | not over | not above | not exceeding | up to | upto | at most | < | "
-        "<= | =< | ≤ | maximum of | max of | budget of",
+        "upper": "under | below | beneath | less than | lower than | cheaper than | no more than | "
+        "not more than | not over | not above | not exceeding | no higher than | up to | upto | "
+        "at most | < | <= | =< | ≤ | maximum of | max of | budget of | budget is | budget around | "
+        "within a budget of | limit of | limit is | capped at | nothing over | nothing above | "
+        f"nothing more than | {_no_more()}",
         "lower": "over | above | more than | greater than | higher than | at least | "
-        "no less than | not less than | not under | not below | "
+        "no less than | not less than | not under | not below | nothing under | nothing below | "
+        "more expensive than | dearer than | pricier than | no cheaper than | not cheaper than | "
+        "minimum of | min of | upwards of | in excess of | "
         "starting at | starting from | > | >= | => | ≥",
-        "around": "around | about | approx | approximately | roughly | circa | ~ | ≈",
+        "around": "around | about | approx | approximately | roughly | circa | ~ | ≈ | close to | "
+        "in the region of | in the neighbourhood of | in the neighborhood of",
         "range": "between | from",
     },
     "de": {
@@ -77,9 +94,16 @@ BEFORE_MAX: Final = _words("nike vapor zoom mad pepsi ultra iphone galaxy")
 AFTER: Final[dict[Bound, str]] = {
     "upper": "or less | or under | or below | or cheaper | and under | max | maximum | maximal",
     "lower": "or more | and up | and over | and above | + | plus",
+    "around": "ish | - ish | or so | or thereabouts",
 }
-"""What may follow a price with a currency; "or less" also a bare number."""
-AFTER_BARE: Final = "or less | or under | or cheaper"
+"""What may follow a price with a currency."""
+AFTER_BARE: Final[dict[Bound, str]] = {
+    "upper": "or less | or under | or cheaper",
+    "around": "ish | - ish",
+}
+"""What of it a bare number, too."""
+RANGED: Final = _words("lens lenses zoom spf focal mm age ages size sizes years months level")
+"""Words after which a range of bare numbers is none of prices ("lens 70-300")."""
 JOINS: Final[dict[str, str]] = {
     "en": "to | and | - | – | — | & | up to",
     "de": "bis | und",
@@ -195,7 +219,11 @@ NEGATIONS: Final[dict[str, dict[str, str]]] = {
         "without": "without | w/o | with no | with out",
         "not": "not | but not | and not | non | except | except for | excluding | exclude | "
         "other than | anything but | but no | isn't | is not | that isn't | that is not | aren't | "
-        "which is not | don't want | dont want | do not want | avoid | avoiding | minus",
+        "which is not | don't want | dont want | do not want | avoid | avoiding | minus | "
+        "apart from | aside from | rather than | instead of | anything except | all but | "
+        "nothing | free from | free of | isnt | arent | are not | that's not | thats not | "
+        "that aren't | don't like | dont like | doesn't like | doesnt like | do not like | "
+        "hates | i hate",
         "no": "no",
     },
     "de": {"without": "ohne", "not": "nicht | außer | aber nicht", "no": "kein | keine | keinen"},
@@ -207,8 +235,11 @@ NEGATIONS: Final[dict[str, dict[str, str]]] = {
 }
 """What turns the words after it round. What stands after ``without`` is always unwanted;
 ``not`` and ``no`` only count before something that the shop sells: "not your mother's"."""
-FILLERS: Final = _words("any in for the a an of made de en color colour")
+FILLERS: Final = _words(
+    "any in for the a an of made de en color colour from by with one ones these those that"
+)
 """May stand between a negation and what it negates."""
+ARTICLES: Final = _words("a an the")
 TITLES: Final = _words("a an the you me your my us him her")
 """After "without" these begin a title: "rebel without a cause"."""
 STOPS: Final = _words(

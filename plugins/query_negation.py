@@ -23,6 +23,10 @@ ONLY_TITLES = 0.9
 """How sure it is that words are unwanted which no field has."""
 
 
+_INFLECTED = ("", *"esdy", "es", "ed", "ing")
+"""How titles may go on where the query says a word otherwise: "not curved" of a curvy monitor."""
+
+
 class _Item(Struct):
     """One item of what is not wanted, up to ``end``: values of a field, or words ("")."""
 
@@ -72,6 +76,8 @@ def _item(at: int, negation: Negation, facts: Facts) -> _Item | None:
 def _unknown(at: int, negation: Negation, facts: Facts) -> _Item | None:
     """What no field has a value for but titles have words for ("not printed"). Not where the
     negation itself stands in titles: then it is part of a name ("No Nonsense")."""
+    if negation.valued:
+        return None
     known = facts.lexicon.words.keys()
     looks = COLORS | MATERIALS  # a shop that has none of it still knows what is meant
     stop = min([m.start for m in facts.matches if m.start >= at] + [negation.end])
@@ -79,7 +85,8 @@ def _unknown(at: int, negation: Negation, facts: Facts) -> _Item | None:
     said = [facts.text[w.start : w.end].lower() for w in words]
     taken = 0
     for word, typed in zip(words, said, strict=True):
-        heard = {typed, word.form, stem(typed)}
+        bare = stem(typed)
+        heard = {typed, word.form, *(bare + ending for ending in _INFLECTED)}
         if typed in AND_OR or not (heard & known or word.form in looks):
             break
         taken += 1

@@ -19,6 +19,11 @@ from .query_tokens import Phrases, Tokens, phrases_of
 SPREAD = 0.2
 """"Around 50" is 40 to 60: a fifth either way."""
 MAX_PRICE = 1e9
+SPELLED = 10
+"""The least number that is a price as a word without a currency: "under one roof"."""
+LEAST_OF_RANGE, WIDEST_STEP = 10, 1.5
+"""Of a bare range at the end of a query ("jacket 50-100"): the least lower end, and how many times
+that the upper end is at least. Sizes and ages are small or near one another ("8-10", "110-116")."""
 
 CURRENCIES = {fold(word): codes for word, codes in lexicon.CURRENCIES.items()}
 UNITS = {fold(word): unit for unit, words in lexicon.UNITS.items() for word in words.split()}
@@ -56,7 +61,8 @@ class PriceWords:
 
 
 _AFTER = Phrases(phrases_of(lexicon.AFTER))
-_AFTER_BARE: Phrases[Bound] = Phrases((p, "upper") for p in lexicon.AFTER_BARE.split(" | "))
+_AFTER_BARE = Phrases(phrases_of(lexicon.AFTER_BARE))
+_DASHES = "-", "–", "—", "to"
 
 
 @cache
@@ -113,11 +119,26 @@ class PriceRules:
             if high and (low.currencies or high.currencies) and low.value < high.value:
                 return self._between(i, low, high), high.next
         said = (_AFTER if low.currencies else _AFTER_BARE).at(self._tokens, low.next)
-        if said and (low.currencies or self._may_be_price(i, low, said[0])):
+        if said and (low.currencies or self._may_be_price(i, low, said[0], said[1])):
             return self._price(i, said[1], said[0], low), said[1]
+        if not low.currencies and (high := self._closing_range(i, low)):
+            return self._between(i, low, high), high.next
         if not low.currencies or low.weight:
             return None
         return self._price(i, low.next, "around", low), low.next
+
+    def _closing_range(self, i: int, low: _Amount) -> _Amount | None:
+        """The upper end of a range of bare numbers after which the query ends, where they are
+        digits that look like prices: tens, and well apart."""
+        tokens = self._tokens
+        if not i or tokens.glued(i) or not tokens.has(low.next, *_DASHES):
+            return None
+        high = self._amount(low.next + 1)
+        if high is None or high.next != len(tokens) or tokens[i - 1].text in lexicon.RANGED:
+            return None
+        tens = not (low.value % 10 or high.value % 10) and tokens.is_kind(i, "number")
+        apart = low.value >= LEAST_OF_RANGE and low.value * WIDEST_STEP <= high.value
+        return high if tens and apart and self._may_be_price(i, high, "range") else None
 
     def _single(self, i: int, after: int, bound: Bound, bare: bool) -> tuple[Price, int] | None:
         amount = self._amount(after)
@@ -149,10 +170,10 @@ class PriceRules:
         if tokens.among(i, _BEFORE):
             currencies = CURRENCIES[tokens[i].text]
             i += 2 if tokens.has(i + 1, ".") and tokens.glued(i + 1) else 1
-        value, number = tokens.number(i), i
-        if value is None or (tokens.after_word(i) and not currencies):
+        counted, number = tokens.counted(i), i
+        if counted is None or (tokens.after_word(i) and not currencies):
             return None
-        i += 1
+        value, i = counted
         if tokens.has(i, "k") and tokens.glued(i):
             value, i = value * 1000, i + 1
         weight = False
@@ -164,18 +185,21 @@ class PriceRules:
                 i += 1
         return _Amount(value, currencies, number, i, weight) if value <= MAX_PRICE else None
 
-    def _may_be_price(self, i: int, amount: _Amount, bound: Bound) -> bool:
-        """Whether nothing speaks against a bare number's being a price."""
-        tokens, after = self._tokens, amount.next
+    def _may_be_price(self, i: int, amount: _Amount, bound: Bound, end: int | None = None) -> bool:
+        """Whether nothing speaks against a bare number's being a price, which with what belongs to
+        it goes to token ``end``."""
+        tokens, after = self._tokens, end or amount.next
         before = tokens[i - 1].text if i else ""
-        typed = tokens[amount.number].text
+        typed, spelled = tokens[amount.number].text, tokens.is_kind(amount.number, "word")
+        if spelled and amount.value < SPELLED:
+            return False
         if before in lexicon.NUMBERED or before in SIZE_WORDS:
             return False
         if before in lexicon.AGE_WORDS and amount.value <= lexicon.OLDEST_CHILD:
             return False
         if before in lexicon.PEOPLE and bound == "lower":
             return False
-        if amount.value < 1 or len(typed) > 7 or typed.startswith("0"):
+        if amount.value < 1 or (len(typed) > 7 and not spelled) or typed.startswith("0"):
             return False
         if after < len(tokens) and tokens.glued(after):
             if tokens.is_kind(after, "word") or tokens.has(after, *lexicon.NO_PRICE_SIGNS):

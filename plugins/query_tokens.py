@@ -13,6 +13,13 @@ T = TypeVar("T")
 # No alternative can begin where another one ends, so the scan is linear in the text.
 _TOKEN = re.compile(r"(\d+(?:[.,]\d+)*)|([^\W\d_]+(?:['’`´][^\W\d_]+)*)|([^\w\s]|_)")
 _LONGEST_NUMBER = 15
+_ONES = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_SMALL = {word: float(n) for n, word in enumerate(_ONES.split(), start=1)}
+_ROUND = {word: 10.0 * n for n, word in enumerate(_TENS.split(), start=2)}
 
 
 class Token(NamedTuple):
@@ -68,6 +75,44 @@ class Tokens:
     def number(self, i: int) -> float | None:
         """What token ``i`` counts."""
         return number_of(self._tokens[i].text) if self.is_kind(i, "number") else None
+
+    def counted(self, i: int) -> tuple[float, int] | None:
+        """What stands at token ``i`` counts, and the token after it: digits or English words
+        ("fifty", "twenty-five", "a hundred", "two hundred and fifty")."""
+        value = self.number(i)
+        if value is not None:
+            return value, i + 1
+        if self.has(i, "a") and self.has(i + 1, "thousand"):
+            found: tuple[float, int] | None = (1.0, i + 1)
+        else:
+            found = self._below_thousand(i)
+        if found is None or not self.has(found[1], "thousand"):
+            return found
+        value, at = found[0] * 1000, found[1] + 1
+        rest = self._below_thousand(at + self.has(at, "and"))
+        return (value + rest[0], rest[1]) if rest else (value, at)
+
+    def _below_thousand(self, i: int) -> tuple[float, int] | None:
+        if self.has(i, "a") and self.has(i + 1, "hundred"):
+            found: tuple[float, int] | None = (1.0, i + 1)
+        else:
+            found = self._below_hundred(i)
+        if found is None or not self.has(found[1], "hundred"):
+            return found
+        value, at = found[0] * 100, found[1] + 1
+        rest = self._below_hundred(at + self.has(at, "and"))
+        return (value + rest[0], rest[1]) if rest else (value, at)
+
+    def _below_hundred(self, i: int) -> tuple[float, int] | None:
+        if self.among(i, _SMALL):
+            return _SMALL[self._tokens[i].text], i + 1
+        if not self.among(i, _ROUND):
+            return None
+        value, at = _ROUND[self._tokens[i].text], i + 1
+        ones = at + (self.has(at, "-") and self.glued(at))
+        if self.among(ones, _SMALL) and _SMALL[self._tokens[ones].text] < 10:
+            return value + _SMALL[self._tokens[ones].text], ones + 1
+        return value, at
 
 
 def number_of(text: str) -> float | None:

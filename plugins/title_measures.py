@@ -36,7 +36,9 @@ _NUMBERS: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight
 _NUMBER_WORDS: Final = {word: float(n) for n, word in enumerate(_NUMBERS, start=1)}
 _AMOUNT = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)*)(\s*-?\s*)([^\W\d_]+|[\"”″])")
 _PACK_OF = re.compile(r"\b(?:pack|set|box|pair)s? of (\d+|[a-z]+)")
-_PACKED = re.compile(r"(?<![\w.,])(\d+|[a-z]+)[\s-]*(?:er)?[\s-]*(?:packs?|pcs?|pieces?|pk|set)\b")
+_PACKED = re.compile(
+    r"(?<![\w.,])(\d+|[a-z]+)[\s-]*(?:er)?[\s-]*(?:packs?|pcs?|pieces?|pk|set|pairs)\b"
+)
 
 
 @lru_cache(maxsize=65_536)

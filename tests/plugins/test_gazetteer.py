@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.types import MAX_QUERY_CHARS
 from plugins.field_labels import labels_of
 from plugins.gazetteer import ALIAS, SPLIT, TYPO, Gazetteer, Link, value_keys
+from plugins.kind_names import GROUPS
 from plugins.word_forms import Speller, form_of, key_of, words_of
 
 VOCABULARY: Mapping[str, Mapping[str, int]] = {
@@ -77,6 +78,43 @@ def test_spellings(query: str, phrase: str | None, field: str, value: str) -> No
         assert matches == {}
     else:
         assert value in matches[phrase][field]
+
+
+@pytest.mark.parametrize(
+    ("query", "phrase", "field", "values"),
+    [
+        ("trainers", "trainers", "kind", {"Sports Shoes", "Running Shoes"}),
+        ("a party frock", "frock", "kind", {"Dresses"}),
+        ("tees", "tees", "category", {"Wear > T-Shirts"}),
+        ("coat in earth tones", "earth tones", "color", {"Tan", "Olive"}),
+        ("gift for my wife", "my wife", "gender", {"Women"}),
+        ("for dad", "for dad", "gender", {"Men"}),
+    ],
+)
+def test_other_names(query: str, phrase: str, field: str, values: set[str]) -> None:
+    more = {**VOCABULARY, "color": {**VOCABULARY["color"], "Tan": 1, "Olive": 1}}
+    assert {k: set(v) for k, v in dict(found(query, Gazetteer.compile(more)))[phrase].items()} == {
+        field: values
+    }
+
+
+@pytest.mark.parametrize("query", ["mom jeans", "boyfriend shirt", "earth", "pastel dress"])
+def test_names_that_need_more_words(query: str) -> None:
+    assert not {"gender", "color"} & {field for _, links in found(query) for field in links}
+
+
+def test_a_name_that_the_shop_has_is_no_other_name() -> None:
+    """A shop of sneakers and trainers means by "trainers" what it says."""
+    shop = Gazetteer.compile({"kind": {"Sneakers": 3, "Trainers": 2}})
+    assert found("trainers", shop) == [("trainers", {"kind": ("Trainers",)})]
+
+
+def test_every_name_of_a_kind_is_found_by_words() -> None:
+    for group in GROUPS:
+        for one in group:
+            shop = Gazetteer.compile({"kind": {one: 1}})
+            others = [name for name in group if name != one]
+            assert all(shop.find(name) for name in others), group
 
 
 def test_a_leaf_names_every_category_that_ends_in_it() -> None:

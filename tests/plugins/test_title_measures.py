@@ -25,6 +25,7 @@ from plugins.title_measures import Measures, contradict, measures_of
         ("1,000.5 ml", "1000.5 ml"),
         ("Pack of 3 socks", "socks 3 pack"),
         ("Pack of Three", "set of 3"),
+        ("Pack of Five Socks", "five pairs of socks"),
         ("2 years", "24 months"),
         ("1 tb", "1000 gb"),
     ],

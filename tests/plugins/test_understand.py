@@ -148,7 +148,7 @@ def test_a_brand_that_only_this_shop_has() -> None:
         ("non-leather shoes", {"material": {"not": ["Leather"]}}, "shoes"),
         ("no leather shoes", {"material": {"not": ["Leather"]}}, "shoes"),
         ("shoes except nike", {"brand": {"not": ["Nike"]}}, "shoes"),
-        ("shoes that aren't red", {"color": {"not": ["Red"]}}, "shoes that"),
+        ("shoes that aren't red", {"color": {"not": ["Red"]}}, "shoes"),
         ("shoes that is not red", {"color": {"not": ["Red"]}}, "shoes"),
         ("shoes i don't want red", {"color": {"not": ["Red"]}}, "shoes i"),
         ("shoes no shirts", {"category": {"not": ["Shirts"]}}, "shoes"),
