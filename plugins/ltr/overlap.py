@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -12,17 +10,20 @@ import numpy.typing as npt
 
 from engine import Vectors
 
-from .text import Text, query_text, title_text
+from .text import Text, title_text
 
 Columns = Mapping[str, npt.NDArray[Any]]
 Bools = npt.NDArray[np.bool_]
 
 MAX_QUERY_WORDS = 24
+K1, B = 1.2, 0.75
+"""Okapi's, the usual ones, as the lane ``bm25`` has them."""
 
 
 class Titles:
     """The titles of a window end to end: ``words`` ``[N]`` with the row of each in ``owner`` and
-    its place in that title in ``place``; ``lengths`` and ``starts`` ``[n]``."""
+    its place in that title in ``place``; ``lengths``, ``starts`` and ``heads`` (places of the
+    words that say what a thing is) ``[n]``."""
 
     def __init__(self, titles: Sequence[str | None]) -> None:
         self.texts = [title_text(title or "") for title in titles]
@@ -31,15 +32,15 @@ class Titles:
         self.owner = np.repeat(np.arange(len(self.texts)), self.lengths)
         self.starts = np.cumsum(self.lengths) - self.lengths
         self.place = np.arange(len(self.words)) - self.starts[self.owner]
+        self.heads = np.asarray([text.head for text in self.texts], dtype=np.intp)
 
     def __len__(self) -> int:
         return len(self.texts)
 
 
-def overlaps(query: str, titles: Titles) -> dict[str, Vectors]:
+def overlaps(asked: Text, titles: Titles) -> dict[str, Vectors]:
     """The features of words, characters and numbers, float32 ``[n]`` each; none where there are
     no words to compare. A title without words has NaN where a share of its words is meant."""
-    asked = query_text(query, MAX_QUERY_WORDS)
     if not len(asked.words) or not len(titles.words):
         return {}
     same = titles.words[:, None] == asked.words[None, :]
@@ -53,29 +54,6 @@ def overlaps(query: str, titles: Titles) -> dict[str, Vectors]:
     return {name: column.astype(np.float32) for name, column in found.items()}
 
 
-def consensus(titles: Titles, best: Bools) -> Vectors:
-    """How alike each title is to the ``best``: the mean share of them that its words are in,
-    float32 ``[n]``."""
-    if not len(titles.words):
-        return np.full(len(titles), np.nan, np.float32)
-    _, ids = np.unique(titles.words, return_inverse=True)
-    count = int(ids.max()) + 1
-    leading = best[titles.owner]
-    pairs = np.unique(titles.owner[leading] * count + ids[leading])
-    shared = np.bincount(pairs % count, minlength=count) / int(best.sum())
-    with np.errstate(invalid="ignore"):
-        mean = np.bincount(titles.owner, shared[ids], len(titles)) / titles.lengths
-    return mean.astype(np.float32)
-
-
-def head_consensus(titles: Titles, best: Bools) -> Vectors:
-    """The share of the ``best`` whose name ends in the same word, float32 ``[n]``."""
-    heads = [int(t.words[t.head]) if len(t.words) else None for t in titles.texts]
-    leading, count = Counter(compress(heads, best)), int(best.sum())
-    shares = [np.nan if head is None else leading[head] / count for head in heads]
-    return np.asarray(shares, dtype=np.float32)
-
-
 def _words(asked: Text, titles: Titles, same: Bools) -> Columns:
     """``same`` ``[N, q]``: which word of the titles is which of the query."""
     n = len(titles)
@@ -85,14 +63,15 @@ def _words(asked: Text, titles: Titles, same: Bools) -> Columns:
     content = asked.content if asked.content.any() else np.ones_like(asked.content)
     # Okapi's inverse document frequency, over the window instead of the shop.
     rare = np.log1p((n - has.sum(0) + 0.5) / (has.sum(0) + 0.5))[content]
+    long = titles.lengths / titles.lengths.mean()
     in_query: Bools = np.asarray(same.any(1))
     return {
         "query_in_title": has[:, content].mean(1),
         "query_in_title_idf": has[:, content] @ rare / rare.sum(),
+        "query_in_title_bm25": has[:, content] @ rare / (1 + K1 * (1 - B + B * long)),
         "query_words_missing": (~has[:, content]).sum(1),
         "title_in_query": np.bincount(titles.owner, in_query, n) / titles.lengths,
         "query_first_in_title": has[:, 0],
-        "query_last_in_title": has[:, -1],
         "title_words": titles.lengths,
     }
 
@@ -100,7 +79,6 @@ def _words(asked: Text, titles: Titles, same: Bools) -> Columns:
 def _order(asked: Text, titles: Titles, same: Bools) -> Columns:
     """Where in the title the words stand, and whether together."""
     in_query: Bools = np.asarray(same.any(1))
-    heads = _each(text.head for text in titles.texts)
     unknown = np.full(len(titles), np.nan)
     first = unknown.copy()
     hits = np.flatnonzero(in_query)[::-1]  # so that the first one is written last
@@ -109,12 +87,10 @@ def _order(asked: Text, titles: Titles, same: Bools) -> Columns:
     pairs = np.zeros((len(titles), max(1, len(asked.words) - 1)), dtype=bool)
     places, columns = np.nonzero(together)
     pairs[titles.owner[places], columns] = True
-    begun, headed = titles.place == 0, titles.place == heads[titles.owner]
+    headed = titles.place == titles.heads[titles.owner]
     return {
-        "query_in_title_phrase": _each(asked.joined in text.joined for text in titles.texts),
         "query_in_title_solid": _each(asked.solid in text.solid for text in titles.texts),
         "query_pairs_in_title": pairs.mean(1) if len(asked.words) > 1 else unknown,
-        "title_first_in_query": np.bincount(titles.owner[begun], in_query[begun], len(titles)),
         "title_head_in_query": np.bincount(titles.owner[headed], in_query[headed], len(titles)),
         "heads_agree": np.bincount(titles.owner[headed], same[headed, asked.head], len(titles)),
         "first_match_place": first,
