@@ -137,9 +137,10 @@ def test_killed_at_a_third_it_resumes_and_ends_the_same(
     for id, point in one.items():
         assert point.product == two[id].product
         assert point.fields == two[id].fields
-        assert float(point.text @ two[id].text) >= 0.9999
+        # Stored at half precision.
+        np.testing.assert_allclose(point.text, two[id].text, atol=1e-3)
         assert point.images.shape == two[id].images.shape
-        assert (np.sum(point.images * two[id].images, axis=1) >= 0.9999).all()
+        np.testing.assert_allclose(point.images, two[id].images, atol=1e-3)
 
 
 def test_a_write_during_a_build_is_not_lost(
