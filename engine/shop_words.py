@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from .behaviour import Behaviour
-from .catalogue_mining import from_catalogue, read_words
+from .catalogue_mining import from_catalogue
+from .catalogue_words import read_words
 from .errors import InvalidRequest, NotFound
 from .events import QueryCount
 from .filters import Filter, conditions_of

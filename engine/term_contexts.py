@@ -20,8 +20,8 @@ from .words import terms
 FEWEST_PRODUCTS = 3
 """Titles that a term must stand in."""
 MAX_TERMS = 8000
-"""Terms compared, those of most products: what bounds memory (some
-300 MB while they are weighed) and time."""
+"""Terms compared, those of most products: what bounds memory (some 300 MB while they are weighed)
+and time."""
 MAX_CONTEXTS = 800
 MAX_VALUES = 500
 """Words, and field values, that count as contexts: those of most products."""

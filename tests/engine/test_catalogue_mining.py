@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from engine import EncoderInfo, IndexSchema, ShopView, Vectors
-from engine.catalogue_mining import MAX_CANDIDATES, CatalogueWords, from_catalogue
+from engine.catalogue_mining import MAX_CANDIDATES, from_catalogue
+from engine.catalogue_words import CatalogueWords
 from engine.definitions import DefinitionReader
 from engine.protocols import Role
 from engine.synonyms import Synonym, SynonymSet
@@ -69,6 +70,7 @@ def mine(
     *groups: str,
     descriptions: Iterable[str] = (),
     synonyms: Sequence[Synonym] = (),
+    encoder: Meanings | None = None,
 ) -> list[Synonym]:
     reader, definitions = TermReader(), DefinitionReader()
     vocabulary: dict[str, Counter[str]] = {}
@@ -81,7 +83,7 @@ def mine(
     contexts = reader.contexts()
     known = {" ".join(term) for term in contexts.names}
     words = CatalogueWords(contexts, definitions.names(known))
-    encoder = Meanings(*(groups or GROUPS))
+    encoder = encoder or Meanings(*(groups or GROUPS))
     view = ShopView(
         IndexSchema(), vocabulary, encoder, locale="en-GB", synonyms=SynonymSet(tuple(synonyms))
     )
@@ -104,6 +106,26 @@ def test_neither_company_nor_meaning_is_enough() -> None:
     assert mine(furniture(), "red,door") == [], "no encoder holds sofa and couch for the same"
     strangers = [("brass bell", {})] * 4 + [("garden shovel", {})] * 4
     assert mine([*furniture(), *strangers], "bell,shovel") == [], "they keep no company"
+
+
+class Narrow(Meanings):
+    """All words in a narrow cone, as some encoders have them; in one of width 0 all are alike."""
+
+    def __init__(self, width: float, *groups: str) -> None:
+        super().__init__(*groups)
+        self._width = width
+
+    def encode_texts(self, texts: Sequence[str], role: Role) -> Vectors:
+        rows = super().encode_texts(texts, role) * self._width
+        rows[:, -1] = (1 - self._width**2) ** 0.5
+        return rows
+
+
+@pytest.mark.parametrize(("width", "expected"), [(0.3, [("couch", "sofa")]), (0.0, [])])
+def test_an_encoder_that_holds_all_for_near_is_read_by_differences(
+    width: float, expected: list[tuple[str, ...]]
+) -> None:
+    assert pairs(mine(furniture(), encoder=Narrow(width, *GROUPS))) == expected
 
 
 def test_who_writes_both_means_both() -> None:
