@@ -22,7 +22,7 @@ from .catalogue_words import CatalogueWords
 from .locales import language_code
 from .protocols import Encoder, ShopView, Vectors
 from .schema import CATEGORY_SEPARATOR
-from .synonyms import Synonym, key_of, make_id
+from .synonyms import LONGEST_PHRASE, Synonym, key_of, make_id
 from .term_contexts import BLOCK, Term, TermContexts
 from .word_relations import LONGEST_SHORT, Endings, is_short_for
 
@@ -31,8 +31,7 @@ MAX_CANDIDATES = 50
 SAME_MEANING = 0.82
 """Cosine of two terms by the text encoder from which their meaning may be the same: red and blue
 have 0.73, small and large 0.78, men's and women's 0.80, sofa and couch 0.86. All numbers here were
-chosen on one catalogue
-(decision 0016) with the encoder that is shipped."""
+chosen on one catalogue with the encoder that is shipped (decision 0016)."""
 USUAL = 0.35
 """Mean cosine of two terms up to which cosines are taken as they are; the shipped encoder has 0.19
 to 0.28, those trained with a low temperature 0.7 and more."""
@@ -73,7 +72,9 @@ def from_catalogue(
     found: dict[frozenset[str], Synonym] = {}
     for pair, evidence in [*_described(words), *_Mining(words.contexts, view).best()]:
         key = frozenset(map(key_of, pair))
-        if len(key) == 2 and key not in known and len(found) < MAX_CANDIDATES:
+        if len(found) == MAX_CANDIDATES:
+            break
+        if len(key) == 2 and key not in known and max(map(len, pair)) <= LONGEST_PHRASE:
             a, b = sorted(pair)
             made = Synonym(make_id((a, b), locale), (a, b), locale=locale, status="candidate")
             found.setdefault(key, msgspec.structs.replace(made, evidence=evidence))

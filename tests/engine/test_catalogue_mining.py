@@ -204,5 +204,11 @@ def test_the_list_is_short() -> None:
     assert len(set(pairs(found))) == len(found)
 
 
+def test_words_too_long_for_the_file_are_not_proposed() -> None:
+    long = "s" * 150
+    rows = [(title.replace("couch", long), values) for title, values in furniture()]
+    assert mine(rows, f"sofa,{long}", descriptions=[f"Sofa, also known as {long}."]) == []
+
+
 def test_an_empty_catalogue_has_none() -> None:
     assert mine([]) == mine([("!", {})]) == []
