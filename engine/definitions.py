@@ -15,6 +15,8 @@ LONGEST = 3
 """Words of a name."""
 MAX_TEXT = 5000
 """Characters of a description that are read."""
+NEARBY = 400
+"""Characters to each side that are read, so that names are never cut."""
 MAX_KEPT = 10_000
 _ALSO = (
     r"(?:also|sometimes|commonly|often|otherwise|formerly) (?:known|referred to|sold) as"
@@ -68,8 +70,10 @@ def _defined(text: str) -> list[Pair]:
     """The words before and after "also known as"."""
     found = []
     for told in _DEFINED.finditer(text):
-        before = _run(_NAME_ENDS.split(text[: told.start()])[-1])[-LONGEST:]
-        after = _run(_NAME_ENDS.split(text[told.end() : told.end() + 80])[0], first=True)
+        before = _run(_NAME_ENDS.split(text[max(told.start() - NEARBY, 0) : told.start()])[-1])[
+            -LONGEST:
+        ]
+        after = _run(_NAME_ENDS.split(text[told.end() : told.end() + NEARBY])[0], first=True)
         if before and 0 < len(after) <= LONGEST:
             found.append((" ".join(before), " ".join(after)))
     return found
@@ -79,7 +83,7 @@ def _shortened(text: str) -> list[Pair]:
     """Abbreviations in brackets, with the words before that they stand for."""
     found = []
     for told in _SHORT.finditer(text):
-        words = [term.word for term in terms(text[max(told.start() - 80, 0) : told.start()])]
+        words = [term.word for term in terms(text[max(told.start() - NEARBY, 0) : told.start()])]
         for size in range(1, LONGEST + 1):
             long = tuple(words[-size:])
             if len(long) == size and is_short_for(told[1], long):
