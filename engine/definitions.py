@@ -70,10 +70,10 @@ def _defined(text: str) -> list[Pair]:
     """The words before and after "also known as"."""
     found = []
     for told in _DEFINED.finditer(text):
-        before = _run(_NAME_ENDS.split(text[max(told.start() - NEARBY, 0) : told.start()])[-1])[
-            -LONGEST:
-        ]
-        after = _run(_NAME_ENDS.split(text[told.end() : told.end() + NEARBY])[0], first=True)
+        left = text[max(told.start() - NEARBY, 0) : told.start()]
+        right = text[told.end() : told.end() + NEARBY]
+        before = _run(_NAME_ENDS.split(left)[-1])[-LONGEST:]
+        after = _run(_NAME_ENDS.split(right)[0], first=True)
         if before and 0 < len(after) <= LONGEST:
             found.append((" ".join(before), " ".join(after)))
     return found
