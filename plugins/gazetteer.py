@@ -16,7 +16,7 @@ from typing import NamedTuple, Self
 
 from .color_kin import colors_in, kinship
 from .field_labels import labels_of
-from .kind_names import LONGEST
+from .kind_names import LONGEST, other_names
 from .title_measures import Measures, measures_of
 from .value_aliases import MAX_SHADES, MAX_WORDS, Values, aliases_of, named_by_synonyms
 from .word_forms import (
@@ -37,7 +37,8 @@ NO_WORDS = forms("na none other unknown misc null yes no true false new all")
 """Values that say nothing."""
 FUNCTION_WORDS = forms(
     "a an the of for with without in on at by to from and or not no is it my your our we you i "
-    "only just very so this that these those"
+    "only just very so this that these those "
+    "please pls plz thanks hello hi me need want looking"
 )
 SHORTEST_PAIR = 7
 """Letters of two words written as one."""
@@ -46,6 +47,8 @@ COMMON = forms(Path(__file__).with_name("common_words.txt").read_text(encoding="
 licence): they are meant as typed, not typos of what a shop sells ("short", "Sports")."""
 ALIAS, TYPO, SPLIT = 0.9, 0.85, 0.8
 """How much a find counts that took a related word, a corrected typo, a missing space."""
+ALIKE = 0.3
+"""How near another kind is that shares a name with the one meant: as two shades of one family."""
 
 NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 
@@ -92,6 +95,7 @@ class Gazetteer:
         self._kinds: dict[str, list[tuple[str, frozenset[str]]]] = {}
         self._kin: dict[tuple[str, frozenset[str]], dict[str, float]] = {}
         self._measures: dict[str, list[tuple[str, Measures]]] = {}
+        self._alike: dict[Link, dict[str, float]] = {}
 
     @classmethod
     def compile(
@@ -163,6 +167,19 @@ class Gazetteer:
         if known is None:
             near = {value: kinship(colors, colors_in(has)) for value, has in self.kinds(field)}
             known = self._kin[field, colors] = {value: n for value, n in near.items() if n}
+        return known
+
+    def alike(self, link: Link) -> dict[str, float]:
+        """Values of the field that are sold under a name that one of the link's values has, too,
+        with how near they are: backpacks for "rucksack" where the shop has both."""
+        known = self._alike.get(link)
+        if known is None:
+            names = {name for value in link.values for name in other_names(leaf(value))}
+            pairs = [
+                pair for name in names for pair in self._phrases.get(key_of(words_of(name)), ())
+            ]
+            near = [v for field, v in pairs if field == link.field and v not in link.values]
+            known = self._alike[link] = dict.fromkeys(sorted(near), ALIKE)
         return known
 
     def measured(self, asked: Measures, fields: Iterable[str]) -> Link | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from .word_forms import key_of, words_of
+
 _GROUPS: Final = """
 trainers | sneakers | sports shoes | running shoes | gym shoes | athletic shoes
 casual shoes | sneakers | trainers | plimsolls | everyday shoes
@@ -102,3 +104,14 @@ GROUPS: Final = tuple(tuple(line.split(" | ")) for line in _GROUPS.strip().split
 """Names in a group may be in another one, too: a purse is a handbag or a wallet."""
 LONGEST: Final = max(len(name.split()) for group in GROUPS for name in group)
 """Words of the longest name."""
+_BY_KEY: Final[dict[str, tuple[str, ...]]] = {}
+for _group in GROUPS:
+    for _name in _group:
+        _key = key_of(words_of(_name))
+        _BY_KEY[_key] = tuple(dict.fromkeys((*_BY_KEY.get(_key, ()), *_group)))
+
+
+def other_names(name: str) -> tuple[str, ...]:
+    """All names of the kinds that ``name`` stands for, itself among them; empty where no group
+    has it."""
+    return _BY_KEY.get(key_of(words_of(name)), ())

@@ -30,7 +30,7 @@ AKIN = 0.6
 """How near a value must come to what was named to stay beside a photo."""
 MAX_VALUES = 1000
 """Values that a filter can have (:data:`engine.filters.MAX_VALUES`)."""
-_POINTING = FUNCTION_WORDS | forms(
+POINTING = FUNCTION_WORDS | forms(
     "but like same similar one ones thing something color colour colored coloured version instead "
     "please more rather as exactly also although except make made prefer want need show"
 )
@@ -38,7 +38,7 @@ _POINTING = FUNCTION_WORDS | forms(
 _CHEAPER = re.compile(
     r"\b(?:cheaper|less (?:expensive|costly|pricey)|lower priced?|for less|affordable)\b", re.I
 )
-_LEADING = _POINTING - forms("not no without non except")
+_LEADING = POINTING - forms("not no without non except")
 
 
 def priced(
@@ -139,4 +139,4 @@ def cheaper(text: str) -> tuple[tuple[str, ...], list[tuple[int, int]]]:
 
 def says_nothing_more(text: str) -> bool:
     """Whether what is left beside a photo only points at it: "like this but in"."""
-    return all(word.form in _POINTING for word in words_of(text))
+    return all(word.form in POINTING for word in words_of(text))

@@ -115,7 +115,11 @@ def _value(match: Match, facts: Facts) -> Span | None:
     typed = facts.text[match.start : match.end]
     places = match.start, match.end
     found = Span(*places, label, typed, sure * match.score, link.field, link.values, "boost")
-    return msgspec.structs.replace(found, near=_near(found, facts)) if label == "color" else found
+    if label == "color":
+        return msgspec.structs.replace(found, near=_near(found, facts))
+    if label == "core_product_type":
+        return msgspec.structs.replace(found, near=facts.gazetteer.alike(link))
+    return found
 
 
 def _near(span: Span, facts: Facts) -> dict[str, float]:

@@ -136,7 +136,7 @@ class Understand:
         return msgspec.structs.replace(
             found,
             categories={**own, **others, **plan.categories},
-            kind_field=kind if found.text and not plan.pictured and not _names_kind(found) else "",
+            kind_field=kind if found.text and not _names_kind(found) else "",
         )
 
     def _model_reading(self, text: str, encoder: Encoder) -> Reading | None:

@@ -18,7 +18,9 @@ are all alike likely lift next to nothing.
 
 What is not wanted and no field knows ("not printed") is looked for in titles: such products keep
 :data:`SUNK` of their score. A product whose title states another measure than the one asked for
-("75 ml" for "100 ml") keeps :data:`CONTRADICTED` of it.
+("75 ml" for "100 ml") keeps :data:`CONTRADICTED` of it. Beside a photo, words that only titles
+know say how what is wanted differs ("but from adidas" in a shop without a field of brands): who
+lacks them sinks, where somebody has them all.
 
 Strength and :data:`TYPE_WEIGHT` were chosen on queries made of type, colour and department of
 products that no figure is told of (``benchmarks/understanding.py``). Weighing a value by how
@@ -39,12 +41,16 @@ from engine import Query, QueryPlan, Ranker, RankingBatch, Register, Span, Vecto
 
 from .color_kin import colors_in, kin_words
 from .gazetteer import FUNCTION_WORDS
+from .kind_names import other_names
 from .likely_kinds import likely_kinds
+from .query_filters import POINTING
 from .title_measures import contradict, measures_of
 from .title_words import TitleTest, every_word, graded_words, says
 from .word_forms import forms, words_of
 
 TYPE, COLOR = "core_product_type", "color"
+_IN_TITLES = frozenset({COLOR, "creator"})
+"""Labels of what is looked for in titles where no field of the shop has it."""
 _SETTLED = frozenset({"price", "negation", "size", "quantity", "UoM", "reference"})
 """Labels of the grammar: its words are dealt with, or not in any field."""
 TYPE_WEIGHT = 2.0
@@ -65,8 +71,9 @@ class UnderstoodOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Wish(Struct):
-    """What was named of one field ("": of none that the shop has): values with how near they come,
-    and how to judge a title where a product has none. It counts as much as its surest span."""
+    """What was named of one field ("": of none that the shop has, by the label): values with how
+    near they come, and how to judge a title where a product has none. It counts as much as its
+    surest span."""
 
     field: str
     grades: dict[str, float]
@@ -138,11 +145,12 @@ class Understood:
         base = np.maximum(own, kind * own.max())
         base *= self._strength * words
         lifts = [(cause, base * share / whole) for cause, share in had if share.any()]
-        if self._kinds and unclear and plan.kind_field in batch.columns:
-            best = self._kinds * words * own.max() * _discord(own) * unclear / whole
-            kinds = batch.columns[plan.kind_field]
-            chances = likely_kinds(kinds, batch.scores, plan.categories)
-            lifts.append((f"likely {plan.kind_field}", best * chances))
+        if self._kinds and plan.kind_field in batch.columns and (plan.pictured or unclear):
+            # Beside a photo the words say what is different; its own finds say what it is.
+            unsaid = 1.0 if plan.pictured else words * _discord(own) * unclear / whole
+            kinds, named = batch.columns[plan.kind_field], {} if plan.pictured else plan.categories
+            chances = likely_kinds(kinds, batch.scores, named)
+            lifts.append((f"likely {plan.kind_field}", self._kinds * own.max() * unsaid * chances))
         return lifts
 
 
@@ -151,12 +159,13 @@ def _wishes(plan: QueryPlan, columns: Mapping[str, Any]) -> list[_Wish]:
     for span in plan.spans:
         if span.field and (span.field not in columns or span.effect not in ("boost", "filter")):
             continue
-        if not span.field and not (span.label == COLOR and span.effect == "note"):
+        if not span.field and not _in_titles(span):
             continue
         if not (span.values or span.near or not span.field):
             continue  # a price
         cause = f"{span.field or span.label}: {span.value}"
-        wish = wishes.setdefault(span.field, _Wish(span.field, {}, [], cause))
+        key = span.field or f"label {span.label}"
+        wish = wishes.setdefault(key, _Wish(span.field, {}, [], cause))
         for value, grade in (*span.near.items(), *((value, 1.0) for value in span.values)):
             wish.grades[value] = max(grade, wish.grades.get(value, 0.0))
         wish.titles.append(_title_test(span))
@@ -166,11 +175,28 @@ def _wishes(plan: QueryPlan, columns: Mapping[str, Any]) -> list[_Wish]:
     return list(wishes.values())
 
 
+def _in_titles(span: Span) -> bool:
+    """Whether titles can tell what no field does: a colour, a brand, a kind by any of its names."""
+    by_name = span.label == TYPE and bool(other_names(span.value))
+    return span.effect == "note" and (span.label in _IN_TITLES or by_name)
+
+
 def _title_test(span: Span) -> TitleTest:
-    """A title has what was named if it has its words; or, of a colour, one akin to it."""
+    """A title has what was named if it has its words; or, of a colour, one akin to it, of a kind,
+    another name of it."""
     if span.label == COLOR and (named := colors_in(forms(span.value))):
         return _colored(named)
-    return every_word(span.value)
+    names = other_names(span.value)
+    return _any_name((span.value, *names)) if names else every_word(span.value)
+
+
+@lru_cache(maxsize=1024)
+def _any_name(names: tuple[str, ...]) -> TitleTest:
+    """Singular where that is the beginning of the plural: titles may go on, but not stop short."""
+    bare = {name: " ".join(word.form for word in words_of(name)) for name in names}
+    said = [form if name.startswith(form) else name for name, form in bare.items()]
+    tests = [every_word(name) for name in dict.fromkeys(said)]
+    return lambda title: max(test(title) for test in tests)
 
 
 @lru_cache(maxsize=1024)
@@ -212,10 +238,27 @@ def _faults(batch: RankingBatch, titles: Sequence[str]) -> Iterator[tuple[str, f
                 unwanted.add(row)
     if unwanted:
         yield "not wanted", SUNK, sorted(unwanted)
+    if lacking := _lacking(batch.plan, titles):
+        yield "not as the words say", SUNK, lacking
     if asked := measures_of(batch.plan.read):
         others = [n for n, title in enumerate(titles) if contradict(asked, measures_of(title))]
         if others:
             yield "another measure", CONTRADICTED, others
+
+
+def _lacking(plan: QueryPlan, titles: Sequence[str]) -> list[int]:
+    """Beside a photo, the rows whose title lacks words that say how what is wanted differs; none
+    where the words say what it is, or where no title has all of them."""
+    words = [word.form for word in words_of(plan.text) if word.form not in POINTING]
+    if (
+        not plan.pictured
+        or not words
+        or any(span.label == TYPE and span.field for span in plan.spans)
+    ):
+        return []
+    test = every_word(" ".join(words))
+    lacking = [row for row, title in enumerate(titles) if not test(title)]
+    return lacking if len(lacking) < len(titles) else []
 
 
 def _share_of_words(query: Query | None, plan: QueryPlan) -> float:
@@ -234,7 +277,7 @@ def _discord(scores: Shares) -> float:
 def _not_understood(plan: QueryPlan) -> int:
     """How many words that say something stand for nothing the shop has."""
     understood = [
-        (s.start, s.end) for s in plan.spans if s.field or s.label in _SETTLED or s.label == COLOR
+        (s.start, s.end) for s in plan.spans if s.field or s.label in _SETTLED or _in_titles(s)
     ]
     return sum(
         word.form not in FUNCTION_WORDS

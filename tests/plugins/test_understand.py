@@ -33,6 +33,7 @@ from engine import (
 from engine.filters import MAX_VALUES, matches, parse_filters
 from engine.settings import ProfileSettings
 from engine.testing.query_processor_contract import QueryProcessorContract
+from plugins.gazetteer import ALIKE
 from plugins.hash_encoder import HashEncoder, HashOptions
 from plugins.live_categories import AT_ONCE, LiveCategories
 from plugins.query_reader import Reading
@@ -603,11 +604,34 @@ def test_kinds_are_told_by_the_field_that_says_most_about_them() -> None:
     assert read("walk on the beach").kind_field == "category"
 
 
-@pytest.mark.parametrize(
-    ("query", "pictured"), [("running shoes", False), ("under 60", False), ("in stripes", True)]
-)
-def test_no_kind_is_guessed_where_it_is_named_or_shown(query: str, pictured: bool) -> None:
+@pytest.mark.parametrize(("query", "pictured"), [("running shoes", False), ("in black", True)])
+def test_no_kind_is_guessed_where_it_is_named_or_no_words_are_left(
+    query: str, pictured: bool
+) -> None:
     assert read(query, pictured=pictured).kind_field == ""
+
+
+def test_a_photo_shows_the_kind() -> None:
+    assert read("in stripes", pictured=True).kind_field == "category"
+
+
+def test_a_kind_of_a_similar_name_is_near() -> None:
+    shop = shop_view(type={"Rucksacks": 2, "Backpacks": 9, "Shoes": 3})
+    (bag,) = read("rucksack", shop).spans
+    assert (bag.values, bag.near) == (("Rucksacks",), {"Backpacks": ALIKE})
+    (other,) = read("daypack", shop).spans
+    assert set(other.values) == {"Rucksacks", "Backpacks"}
+
+
+def test_without_an_article_means_only_what_a_field_has() -> None:
+    assert read("shoes without the leather").filters == {"material": {"not": ["Leather"]}}
+    assert read("rebel without a cause").filters == {}
+
+
+def test_titles_may_inflect_what_is_not_wanted() -> None:
+    shop = msgspec.structs.replace(SHOP, lexicon=Lexicon({"curvy": 2, "monitor": 3}))
+    (note,) = [span for span in read("monitor not curved", shop).spans if span.label == "negation"]
+    assert (note.effect, note.values) == ("avoid", ("curved",))
 
 
 def test_a_shop_may_say_nothing_of_kinds() -> None:

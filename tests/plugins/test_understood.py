@@ -159,6 +159,59 @@ def test_a_colour_that_no_field_has_is_looked_for_in_titles() -> None:
     assert lift(batch_with(red, title=["A red purse", "A purse"])) == [1, 0]
 
 
+def test_a_brand_or_kind_that_no_field_has_is_looked_for_in_titles() -> None:
+    titles = ["Baggit shoulder bag", "Baggit belt", "Pieces handbag", "Scarf"]
+    brand = Span(0, 6, "creator", "baggit", effect="note")
+    kind = Span(7, 12, "core_product_type", "purse", effect="note")
+    assert lift(batch_with(brand, read="baggit", title=titles)) == [1, 1, 0, 0]
+    both = lift(batch_with(brand, kind, read="baggit purse", title=titles))
+    np.testing.assert_allclose(both, [1, 1 / 3, 2 / 3, 0], atol=1e-4)
+    unknown = Span(0, 6, "core_product_type", "gizmos", effect="note")
+    assert lift(batch_with(unknown, read="gizmos", title=["Gizmos", "Red"])) == [0, 0]
+
+
+def test_a_title_may_have_another_name_of_the_kind() -> None:
+    shoes = span("style", "sneaker", label="core_product_type")
+    shoes = msgspec.structs.replace(shoes, value="trainers")
+    titles = ["Running shoe", "Rope", "Trainer"]
+    assert lift(batch_with(shoes, style=[None, None, "boot"], title=titles)) == [1, 0, 0]
+
+
+def beside_a_photo(words: str, titles: list[str], *spans: Span, **more: Any) -> RankingBatch:
+    batch = batch_with(title=titles, kind=["Shirt", "Shirt", "Cap"])
+    plan = QueryPlan(text=words, read=words, pictured=True, spans=spans, **more)
+    return msgspec.structs.replace(batch, plan=plan)
+
+
+@pytest.mark.parametrize(
+    ("words", "shares"),
+    [
+        ("from adidas", [0.001, 1, 1]),
+        ("adidas please", [0.001, 1, 1]),
+        ("striped adidas", [0.001, 1, 0.001]),
+        ("cosy", [1, 1, 1]),  # no title has it
+        ("", [1, 1, 1]),
+    ],
+)
+def test_beside_a_photo_words_of_titles_say_what_is_different(
+    words: str, shares: list[float]
+) -> None:
+    titles = ["Puma shirt", "Adidas striped shirt", "Adidas cap"]
+    assert kept(beside_a_photo(words, titles)) == shares
+
+
+def test_words_that_say_what_it_is_sink_nobody_beside_a_photo() -> None:
+    shirt = span("kind", "Shirt", label="core_product_type")
+    titles = ["Puma shirt", "Adidas shirt", "Adidas cap"]
+    assert min(kept(beside_a_photo("adidas shirt", titles, shirt))) >= 1
+
+
+def test_beside_a_photo_its_finds_say_the_kind() -> None:
+    batch = beside_a_photo("cosy", ["", "", ""], kind_field="kind", categories={"Cap": 1.0})
+    shirt, other, cap = lift(batch)
+    assert shirt == other > cap
+
+
 def test_a_name_of_several_words_needs_all_of_them() -> None:
     face = Span(0, 14, "creator", "the north face", 1.0, "brand", ("The North Face",), "boost")
     titles = ["North Face jacket", "Northern jacket", "Face cream"]
