@@ -2,20 +2,26 @@
 
     python -m benchmarks.typos --config shop/entrepot.toml --queries queries.jsonl \\
         --qrels qrels.tsv [--half reported] [--noise keyboard] [--lanes bm25]
+    python -m benchmarks.typos --config shop/entrepot.toml --foreign FILE
 
 Each word of letters gets one random error (an added, missing, wrong letter, or two swapped; all
 four alike) with a probability of ``--share``: wrong and added letters are any ("uniform") or
 neighbours on a QWERTY keyboard ("keyboard"). nDCG@10 (gain = grade - ``--nothing``, log2 discount)
 of the default profile on the queries as they are and with errors, with spelling off and on; paired
-bootstrap intervals of what is lost against the queries as they are with spelling off. With unjudged
-products at 0, and condensed: of judged products alone, which is fairer where few are judged. The
-queries are halved by a hash of their id: "development" for tuning, "reported" for figures.
+bootstrap intervals of what is lost against the queries as they are with spelling off, and of what
+errors cost with it on. With unjudged products at 0, and condensed: of judged products alone, which
+is fairer where few are judged. The queries are halved by a hash of their id: "development" for
+tuning, "reported" for figures.
+
+``--foreign FILE`` (JSON lines of one query in several languages, benchmarks/multilingual) asks
+instead in how many queries of each language something is "corrected", their language not named.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import random
 import string
@@ -37,6 +43,7 @@ from engine import (
     ndcg,
     read_qrels,
     read_queries,
+    terms,
 )
 from engine.settings import ProfileSettings
 from engine.types import MAX_WINDOW
@@ -142,23 +149,56 @@ def tell_corrections(shop: Engine, queries: Mapping[str, str], most: int) -> Non
         print(f"    {text!r}: {'; '.join(changed[text].corrections)}")
 
 
-def main() -> None:
+def tell_foreign(shop: Engine, file: Path) -> None:
+    """By language how many queries are corrected, and how many of these to a word that is not in
+    the English query ("Banane" is a banana, "pesca" no pesto)."""
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    for language in sorted(set.intersection(*map(set, rows)) - {"id", "products"}):
+        corrected = wrong = 0
+        for row in rows:
+            told = shop.understand(row[language], profile="on")[0].corrections
+            became = {t.word for each in told for t in terms(each.partition(" → ")[2])}
+            corrected += bool(told)
+            wrong += not became <= {term.word for term in terms(row["en"])}
+        print(
+            f"{language:4}{len(rows):5} queries, {corrected:3} corrected, {wrong:3} to another word"
+        )
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--queries", type=Path, required=True, help='JSONL of {"id", "text"}')
-    parser.add_argument("--qrels", type=Path, required=True, help="TREC qrels")
+    parser.add_argument("--queries", type=Path, help='JSONL of {"id", "text"}')
+    parser.add_argument("--qrels", type=Path, help="TREC qrels")
+    parser.add_argument("--foreign", type=Path, help="one query in several languages a line")
     parser.add_argument("--half", choices=("development", "reported"), default="reported")
     parser.add_argument("--noise", choices=("uniform", "keyboard"), default="uniform")
     parser.add_argument("--share", type=float, default=0.3, help="of words with an error")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--most", type=int, default=1000, help="queries measured")
+    parser.add_argument("--most", type=int, default=1500, help="queries measured")
     parser.add_argument("--rounds", type=int, default=1, help="draws of errors for each query")
     parser.add_argument("--lanes", nargs="*", default=(), help="these lanes of words alone")
     parser.add_argument("--show", type=int, default=0, help="corrections of queries as they are")
     parser.add_argument("--nothing", type=float, default=0, help="the grade that counts nothing")
     args = parser.parse_args()
-    if not args.queries.exists():
-        sys.exit(f"skipped: there is no {args.queries}")
+    if not args.foreign and not (args.queries and args.qrels):
+        parser.error("give --queries and --qrels, or --foreign")
+    for path in (args.queries, args.foreign):
+        if path and not path.exists():
+            sys.exit(f"skipped: there is no {path}")
+    return args
+
+
+def main() -> None:
+    args = arguments()
+    with shop_of(load_settings(args.config, os.environ), args.lanes) as shop:
+        if args.foreign:
+            tell_foreign(shop, args.foreign)
+        else:
+            tell_losses(shop, args)
+
+
+def tell_losses(shop: Engine, args: argparse.Namespace) -> None:
     gains = {
         id: {product: max(0.0, grade - args.nothing) for product, grade in grades.items()}
         for id, grades in read_qrels(args.qrels).items()
@@ -175,23 +215,23 @@ def main() -> None:
         f"{len(queries)} queries ({args.half} half) × {args.rounds} draws of {args.noise} errors "
         f"in {args.share:.0%} of words, seed {args.seed}; loss against no errors, spelling off"
     )
-    with shop_of(load_settings(args.config, os.environ), args.lanes) as shop:
-        clean = measured(shop, queries, gains, "off")
-        print(f"{'':24}" + "   ".join(f"{name:>42}" for name in clean))
-        rows = {"no errors, off": clean, "no errors, on": measured(shop, queries, gains, "on")}
-        noisy = [
-            {id: mistyped(text, args.share, letters, rng) for id, text in queries.items()}
-            for _ in range(args.rounds)
-        ]
-        for profile in ("off", "on"):
-            draws = [measured(shop, texts, gains, profile) for texts in noisy]
-            rows[f"errors, {profile}"] = {
-                name: np.mean([draw[name] for draw in draws], axis=0).tolist() for name in clean
-            }
-        for name, found in rows.items():
-            print(f"{name:24}{report(clean, found)}")
-        if args.show:
-            tell_corrections(shop, queries, args.show)
+    clean = measured(shop, queries, gains, "off")
+    print(f"{'':24}" + "   ".join(f"{name:>42}" for name in clean))
+    rows = {"no errors, off": clean, "no errors, on": measured(shop, queries, gains, "on")}
+    noisy = [
+        {id: mistyped(text, args.share, letters, rng) for id, text in queries.items()}
+        for _ in range(args.rounds)
+    ]
+    for profile in ("off", "on"):
+        draws = [measured(shop, texts, gains, profile) for texts in noisy]
+        rows[f"errors, {profile}"] = {
+            name: np.mean([draw[name] for draw in draws], axis=0).tolist() for name in clean
+        }
+    for name, found in rows.items():
+        print(f"{name:24}{report(clean, found)}")
+    print(f"{'against no errors, on':24}{report(rows['no errors, on'], rows['errors, on'])}")
+    if args.show:
+        tell_corrections(shop, queries, args.show)
 
 
 def _order(id: str) -> str:

@@ -103,9 +103,9 @@ class QueryPlan(Struct, frozen=True):
 
     ``text`` is what the lanes will search; ``original`` is what was typed; ``read`` is the text
     that ``spans`` refer to. ``expansion`` is ``text`` with synonyms in place of what they are
-    synonyms of, for a keyword lane of its own beside it. Each of ``translations`` (locale → text)
-    searches in text lanes of its own beside the original. ``categories`` are the likely ones, with
-    their probability; ``kind_field`` is the field of the shop that says most finely what products
+    synonyms of, and with what a word may be an error for, for a keyword lane of its own beside it.
+    Each of ``translations`` (locale → text) searches in text lanes of its own beside the original.
+    ``categories`` are the likely ones, with their probability; ``kind_field`` is the field of the shop that says most finely what products
     are, by which likely kinds may rank, and empty where the words name the kind. ``need`` says that
     the words describe a need ("something to hang coats on") rather than name a thing of the shop.
 

@@ -48,8 +48,8 @@ BARE_DOUBTS = {2: 0.0, 3: 11.5, 4: 13.0}
 """The same where nothing beside the word speaks for the correction: "acer" is rather a brand that
 the shop lacks than a racer. Of four letters and more, both are searched for."""
 RARE_DOUBT = 14.0
-"""The same of a correction that fewer than :data:`COMMON_WORD` products have: "ananas" is rather a
-word of another language than an amanas; "asus" is surely no "Smart Ass", which is one shirt."""
+"""The same of a correction that fewer than :data:`COMMON_WORD` products have: "fendi" is rather
+another brand than a fendy; "asus" is surely no "Smart Ass", which is one shirt."""
 COMMON_DOUBT, COMMON_MAYBE = 10.5, 14.0
 """Cost up to which a common word that the shop lacks becomes one that stands with the others, and
 may be one: "ball beating" is a bearing."""
