@@ -105,9 +105,10 @@ class QueryPlan(Struct, frozen=True):
     that ``spans`` refer to. ``expansion`` is ``text`` with synonyms in place of what they are
     synonyms of, and with what a word may be an error for, for a keyword lane of its own beside it.
     Each of ``translations`` (locale → text) searches in text lanes of its own beside the original.
-    ``categories`` are the likely ones, with their probability; ``kind_field`` is the field of the shop that says most finely what products
-    are, by which likely kinds may rank, and empty where the words name the kind. ``need`` says that
-    the words describe a need ("something to hang coats on") rather than name a thing of the shop.
+    ``categories`` are the likely ones, with their probability; ``kind_field`` is the field of the
+    shop that says most finely what products are, by which likely kinds may rank, and empty where
+    the words name the kind. ``need`` says that the words describe a need ("something to hang coats
+    on") rather than name a thing of the shop.
 
     ``filters`` use the request's syntax and are added to the request's own, which are
     ``selected``; the surest come first, for where nothing is found the engine takes them off from
