@@ -23,14 +23,15 @@ from engine.types import FacetValue, Product, SortBy
 from .qdrant_bm25 import document, question
 from .qdrant_common import (
     Clause,
+    Parts,
     check_points,
     check_query,
     chunks,
     index_of,
     ranked,
     threshold,
-    to_clauses,
     to_fields,
+    to_parts,
     to_payload,
     to_point,
     to_product,
@@ -255,24 +256,23 @@ def compile_filter(
 ) -> q.Filter | None:
     """Our AST in Qdrant Edge's words, ``points`` being those of products; ``None`` when it admits
     everything."""
-    must, must_not = _split(filter.conditions)
+    parts = _parts(filter.conditions)
     if filter.ids is not None:
-        must.append(q.HasIdCondition(set(points(filter.ids))))
+        parts.must.append(q.HasIdCondition(set(points(filter.ids))))
     if filter.exclude_ids:
-        must_not.append(q.HasIdCondition(set(points(filter.exclude_ids))))
-    for group in filter.exclude:
-        held, negated = _split(group)
-        must_not.append(q.Filter(must=held, must_not=negated))
-    return q.Filter(must=must, must_not=must_not) if must or must_not else None
+        parts.must_not.append(q.HasIdCondition(set(points(filter.exclude_ids))))
+    parts.must_not += (_whole(_parts(group)) for group in filter.exclude)
+    return _whole(parts) if parts else None
 
 
-def _split(conditions: Sequence[Terms | Range]) -> tuple[list[Any], list[Any]]:
-    """What must hold and what must not."""
-    must: list[Any] = []
-    must_not: list[Any] = []
-    for clause in to_clauses(conditions):
-        (must_not if clause.negate else must).append(q.Filter(should=_alternatives(clause)))
-    return must, must_not
+def _whole(parts: Parts) -> q.Filter:
+    return q.Filter(
+        must=parts.must or None, should=parts.should or None, must_not=parts.must_not or None
+    )
+
+
+def _parts(conditions: Sequence[Terms | Range]) -> Parts:
+    return to_parts(conditions, _alternatives, lambda found: q.Filter(should=found))
 
 
 def _alternatives(clause: Clause) -> list[Any]:

@@ -20,6 +20,7 @@ from .qdrant_common import (
     HNSW_EF,
     OVERSAMPLING,
     Clause,
+    Parts,
     check_points,
     check_query,
     chunks,
@@ -30,8 +31,8 @@ from .qdrant_common import (
     ranked,
     sort_ids,
     threshold,
-    to_clauses,
     to_fields,
+    to_parts,
     to_payload,
     to_point,
     to_product,
@@ -290,26 +291,23 @@ class ServerStore:
 
     def _filter(self, filter: Filter, *extra: Any) -> Any:
         """Our AST, and further conditions, in the client's words; ``None`` admits everything."""
-        must, must_not = self._split(filter.conditions)
-        must += extra
+        parts = self._parts(filter.conditions)
+        parts.must += extra
         if filter.ids is not None:
-            must.append(self._m.HasIdCondition(has_id=_point_ids(filter.ids)))
+            parts.must.append(self._m.HasIdCondition(has_id=_point_ids(filter.ids)))
         if filter.exclude_ids:
             excluded = _point_ids(filter.exclude_ids)
-            must_not.append(self._m.HasIdCondition(has_id=excluded))
-        for group in filter.exclude:
-            held, negated = self._split(group)
-            must_not.append(self._m.Filter(must=held, must_not=negated))
-        return self._m.Filter(must=must, must_not=must_not) if must or must_not else None
+            parts.must_not.append(self._m.HasIdCondition(has_id=excluded))
+        parts.must_not += (self._whole(self._parts(group)) for group in filter.exclude)
+        return self._whole(parts) if parts else None
 
-    def _split(self, conditions: Sequence[Terms | Range]) -> tuple[list[Any], list[Any]]:
-        """What must hold and what must not."""
-        must: list[Any] = []
-        must_not: list[Any] = []
-        for clause in to_clauses(conditions):
-            any_of = self._m.Filter(should=self._alternatives(clause))
-            (must_not if clause.negate else must).append(any_of)
-        return must, must_not
+    def _whole(self, parts: Parts) -> Any:
+        return self._m.Filter(
+            must=parts.must or None, should=parts.should or None, must_not=parts.must_not or None
+        )
+
+    def _parts(self, conditions: Sequence[Terms | Range]) -> Parts:
+        return to_parts(conditions, self._alternatives, lambda found: self._m.Filter(should=found))
 
     def _alternatives(self, clause: Clause) -> list[Any]:
         m = self._m
