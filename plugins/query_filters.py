@@ -65,8 +65,8 @@ def priced(
 
 
 def _is_weight(price: Price, shop: ShopView) -> bool:
-    """ "Under 50 pounds" is a weight where nothing is sold in pounds."""
-    return price.weight and not set(price.currencies) & shop.prices.keys()
+    """ "Under 50 pounds" is a weight where everything is sold in something else."""
+    return price.weight and not {*price.currencies, ""} & shop.prices.keys()
 
 
 def exclusions(spans: Iterable[Span]) -> dict[str, Any]:

@@ -210,6 +210,7 @@ def test_the_model_says_how_far_a_negation_goes() -> None:
             {"price": {"lte": 60}, "currency": ["CAD"]},
         ),
         ({"GBP": 9}, "kettle under 50 pounds", {"price": {"lte": 50}}),
+        ({"": 9}, "kettle under 50 pounds", {"price": {"lte": 50}}),
         ({}, "shoes under 60", {}),  # a shop without prices would filter everything away
         ({"EUR": 9}, "shoes under 20 over 60", {}),
     ],
