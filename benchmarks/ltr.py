@@ -1,4 +1,4 @@
-"""Learning to rank against weighted reciprocal rank fusion.
+"""Learning to rank against the fusion before it, and against tuned weights.
 
     python -m benchmarks.ltr --data DATA [--work FOLDER] [--only home_depot fashion clicks]
 
@@ -155,11 +155,11 @@ def report(name: str, values: Floats, against: Mapping[str, Floats]) -> None:
 
 
 def compare(examples: Sequence[Example], recipe: Recipe, ablation: bool, **others: Floats) -> None:
-    """Fusion, fusion with tuned weights, what else was measured, and the model."""
+    """The fusion before it, ranks fused with tuned weights, what else was measured, the model."""
     outcome = cross_validate(examples, recipe)
     tuned = tuned_fusion(examples, recipe)
-    report("weighted RRF, default weights", outcome.baseline, {})
-    report("weighted RRF, weights tuned", tuned, {})
+    report("the order before", outcome.baseline, {})
+    report("ranks fused, weights tuned", tuned, {})
     for name, values in others.items():
         report(name, values, {})
     best = [
@@ -167,7 +167,7 @@ def compare(examples: Sequence[Example], recipe: Recipe, ablation: bool, **other
         for e in examples
     ]
     report("the best order of the window", np.asarray(best), {})
-    against = {"default weights": outcome.baseline, "tuned weights": tuned, **others}
+    against = {"the order before": outcome.baseline, "tuned weights": tuned, **others}
     report(f"LTR ({'/'.join(map(str, outcome.trees))} trees)", outcome.model, against)
     if ablation:
         for group in features.GROUPS:

@@ -20,7 +20,7 @@ from .booster import Floats, Rows, Trees
 from .examples import Example, score
 from .models import Figures
 
-TREES = (50, 100, 200, 400, 800)
+TREES = (50, 100, 200, 400)
 """Sizes of the ensemble that are compared."""
 UNJUDGED = 40
 """Products per query that nobody judged, drawn as irrelevant ones. Without them a model that is
