@@ -25,8 +25,8 @@ from engine.types import FacetValue, SortBy
 from .qdrant_common import sort_ids
 
 PointId = int | UUID | str
-"""A number; in a shard that a Qdrant server wrote, or an earlier version, a UUID. The vendor also has
-strings, in UUID form."""
+"""A number; in a shard that a Qdrant server wrote, or an earlier version, a UUID. The vendor also
+has strings, in UUID form."""
 Fields = dict[str, Any]
 _NONE: Fields = {}
 
