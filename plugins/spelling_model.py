@@ -157,7 +157,8 @@ class SpellingModel:
         if len(stem) < SHORTEST_SINGULAR or stem == typed or stem.endswith(PLURAL):
             return
         for word in self._near(stem):
-            if not word.endswith(PLURAL) and word + PLURAL not in self.lexicon.words:
+            # Of another form than the word itself it would be unknown: corrected for ever.
+            if form_of(word + PLURAL) == form_of(word) and word + PLURAL not in self.lexicon.words:
                 yield RARER + self._cost(stem, word, context), word + PLURAL
 
     def _cost(self, typed: str, word: str, context: Context) -> float:

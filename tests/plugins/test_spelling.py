@@ -107,6 +107,12 @@ def test_neighbours_decide_between_words(encoder: Encoder) -> None:
     assert corrected("sjirt mini", titles, encoder) == "skirt mini"
 
 
+def test_a_plural_of_another_form_than_its_singular_ends(encoder: Encoder) -> None:
+    titles = ["Multicolor Socks"] * 20
+    assert corrected("multicolores", titles, encoder) == "multicolor"
+    assert corrected("multicolors", titles, encoder) == "multicolor"
+
+
 def test_four_letters_become_no_word_that_hardly_any_product_has(encoder: Encoder) -> None:
     many = ["Nike Men Blue Running Shoes"] * 1600
     assert corrected("asus", [*many, "Smart Ass Shirt"], encoder) == "asus"
