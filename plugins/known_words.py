@@ -67,12 +67,13 @@ class KnownWords:
         """Whether a word of the query ``text`` is of another language than the catalogue's: an
         article or preposition, the name of a thing or colour, or in letters that it has not."""
         own = language_of(shop.locale)
+        # Read here and not when a word asks for it: a warm-up has none.
+        functions, names = function_words(own), trade_words(own)
         for term, known in zip(found, meant, strict=True):
-            if term.word in function_words(own) and not shop.lexicon.knows(term.word):
+            if term.word in functions and not shop.lexicon.knows(term.word):
                 return True
             if known is Meant.UNKNOWN and (
-                term.word in trade_words(own)
-                or (own == ENGLISH and _has_accents(text[term.start : term.end]))
+                term.word in names or (own == ENGLISH and _has_accents(text[term.start : term.end]))
             ):
                 return True
         return False
