@@ -221,7 +221,8 @@ NEGATIONS: Final[dict[str, dict[str, str]]] = {
         "other than | anything but | but no | isn't | is not | that isn't | that is not | aren't | "
         "which is not | don't want | dont want | do not want | avoid | avoiding | minus | "
         "apart from | aside from | rather than | instead of | anything except | all but | "
-        "nothing | free from | free of | isnt | arent | are not | that's not | thats not | "
+        "but nothing | and nothing | nothing in | nothing with | nothing made | free from | "
+        "free of | isnt | arent | are not | that's not | thats not | "
         "that aren't | don't like | dont like | doesn't like | doesnt like | do not like | "
         "hates | i hate",
         "no": "no",

@@ -5,6 +5,7 @@ colours, for whom things are, other names of a kind, the shop's synonyms.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice, product
 
 from .field_labels import (
@@ -71,6 +72,7 @@ class _Names:
         return _key(name) in self._phrases
 
 
+@lru_cache(maxsize=4096)
 def _key(name: str) -> str:
     return key_of(words_of(name))
 

@@ -303,6 +303,7 @@ def test_quantities(query: str, count: int) -> None:
         ("gloves rather than mittens", "mittens", False),
         ("tea instead of coffee", "coffee", False),
         ("nothing in black", "black", False),
+        ("earrings but nothing gold", "gold", False),
         ("bread free from nuts", "nuts", False),
         ("shoes that aren't red", "red", False),
         ("boots thats not brown", "brown", False),
@@ -353,6 +354,7 @@ def test_negations_in_other_languages(query: str, locale: str, body: str) -> Non
         "not",
         "without",
         "nonstick pan",
+        "nothing phone 2",
     ],
 )
 def test_no_negation(query: str) -> None:
@@ -360,6 +362,7 @@ def test_no_negation(query: str) -> None:
 
 
 PIECES = (
+    *("fifty", "a", "hundred", "thousand", "one", "ish", "those"),
     *("under", "60", "$", "€", "-", "to", "between", "and", "not", "without", "no", "size", "xl"),
     *("1,299.50", "black", "or", "k", "inch", '"', "2", "pack", "of", "uk", " ", "  ", "…", "，"),
 )
