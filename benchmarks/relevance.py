@@ -5,9 +5,8 @@
 
 Real engine, real encoders, indexes built in ``--work`` (kept there; a temporary folder without it).
 Weights, cut-offs and calibration were chosen on development queries (of home_depot every fourth,
-of fashion those drawn by seed 0 for one half); what is printed is of the others. The ranking models
-of home_depot learn from the development queries, too. ``--part n`` takes every n-th query. 95 %
-bootstrap intervals over queries. See ``docs/relevance.md``.
+of fashion those drawn by seed 0 for one half); what is printed is of the others. ``--part n`` takes
+every n-th of these. 95 % bootstrap intervals over queries. See ``docs/relevance.md``.
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ from indexer import run_build
 from plugins.ltr import features
 from plugins.ltr.booster import Floats
 from plugins.ltr.examples import Example, example
-from plugins.ltr.examples import searched as windows_of
 from plugins.ltr.judgments import JudgedQuery
 from plugins.ltr.training import Recipe, choose_trees, fit, folds
 
@@ -129,18 +127,13 @@ def searched(engine: Engine, query: JudgedQuery) -> tuple[dict[str, list[str]], 
 
 
 def cross_fitted(
-    examples: Sequence[Example],
-    ids: Sequence[Sequence[str]],
-    recipe: Recipe,
-    more: Sequence[Example] = (),
+    examples: Sequence[Example], ids: Sequence[Sequence[str]], recipe: Recipe
 ) -> list[list[str]]:
-    """Each window in the order of a model that never saw its query; all learn from ``more``."""
-    own = {example.text for example in examples}
-    more = [example for example in more if example.text not in own]
+    """Each window in the order of a model that never saw its query."""
     fold = folds(examples, recipe.folds, recipe.seed)
     orders: list[list[str]] = [[] for _ in examples]
     for k in range(recipe.folds):
-        training = [*more, *(examples[i] for i in np.flatnonzero(fold != k).tolist())]
+        training = [examples[i] for i in np.flatnonzero(fold != k).tolist()]
         trees = fit(training, choose_trees(training, recipe), recipe)
         for i in np.flatnonzero(fold == k).tolist():
             margins = trees.margins(examples[i].values, None, recipe.threads)
@@ -169,14 +162,8 @@ def report(rankings: Mapping[str, Sequence[Order]], measures: Mapping[str, Measu
             print(change)
 
 
-def rankings_of(
-    engine: Engine,
-    queries: Sequence[JudgedQuery],
-    recipe: Recipe,
-    more: Sequence[JudgedQuery] = (),
-) -> Rankings:
-    """Every stage's ranking of every query, and a ranking model's on top, which learns from
-    ``more`` queries besides."""
+def rankings_of(engine: Engine, queries: Sequence[JudgedQuery], recipe: Recipe) -> Rankings:
+    """Every stage's ranking of every query, and a ranking model's on top."""
     rankings: Rankings = {}
     examples: list[Example] = []
     windows: list[list[str]] = []
@@ -189,8 +176,7 @@ def rankings_of(
         if number % 500 == 0:
             print(f"  {number:,} of {len(queries):,} queries searched", flush=True)
     rankings = {name: orders for name, orders in rankings.items() if any(o.found for o in orders)}
-    besides = list(windows_of(engine, more, profile="full"))
-    learned = cross_fitted(examples, windows, recipe, besides)
+    learned = cross_fitted(examples, windows, recipe)
     last = [Order(query, order) for query, order in zip(queries, learned, strict=True)]
     return {**rankings, LEARNED: last}
 
@@ -199,13 +185,10 @@ def home_depot(data: Path, work: Path, part: int) -> None:
     """Product titles alone; grades 1 to 3 as gains of 0 to 1."""
     files = data / "queries.jsonl", data / "qrels.tsv"
     queries = read_queries(*files, lambda grade: (grade - 1) / 2)
-    halves = [q for n, q in enumerate(queries) if n % DEVELOPMENT], queries[::DEVELOPMENT]
-    reported, development = (
-        [query for query in half[::part] if max(query.gains.values()) > 0] for half in halves
-    )
-    recipe = Recipe(condensed=True, cut=CONDENSED_OF)
+    reported = [query for n, query in enumerate(queries) if n % DEVELOPMENT]
+    reported = [query for query in reported[::part] if max(query.gains.values()) > 0]
     with open_shop(work / "hd", data / "products.jsonl") as engine:
-        rankings = rankings_of(engine, reported, recipe, development)
+        rankings = rankings_of(engine, reported, Recipe(condensed=True, cut=CONDENSED_OF))
     print(f"\nhome_depot, {len(reported):,} reported queries, 54,667 titles, window {MAX_WINDOW}")
     condensed_name = f"condensed nDCG@10 of {CONDENSED_OF}"
     report(rankings, {condensed_name: condensed, "nDCG@10": ndcg_at_10, "Recall@100": recall})
