@@ -49,9 +49,7 @@ async def report_experiment(
     """What came of an experiment in the last days, by the events that carry its arms. Arms of few
     shoppers (``events.anonymity``) are left out."""
     engine = shop.engine
-    return await shop.workers.review(
-        report_of, engine.settings, engine.behaviour.store, name, days
-    )
+    return await shop.workers.review(report_of, engine.settings, engine.behaviour.store, name, days)
 
 
 HANDLERS = [evaluate, report_experiment]
