@@ -10,7 +10,7 @@ from pathlib import Path
 from engine import ShopView, Term, terms
 
 from . import query_lexicon
-from .foreign_words import function_words, trade_words
+from .foreign_words import function_words, own_words, trade_words
 from .gazetteer import COMMON, FUNCTION_WORDS
 from .translators.languages import language_of
 from .word_forms import SPELLINGS, form_of
@@ -45,7 +45,8 @@ class KnownWords:
 
     def meant(self, word: str, shop: ShopView, has_form: Callable[[str], bool]) -> Meant:
         """Whether a word (folded) is; ``has_form`` tells whether the shop has one of a form."""
-        if word in self._grammar:
+        language = language_of(shop.locale)
+        if word in self._grammar or word in own_words(language):
             return Meant.SURELY
         knows = shop.lexicon.knows
         if knows(word):
@@ -55,7 +56,7 @@ class KnownWords:
             return Meant.SURELY
         if form in COMMON or form in SPELLINGS:
             return Meant.COMMON
-        english = self._english if language_of(shop.locale) == ENGLISH else frozenset[str]()
+        english = self._english if language == ENGLISH else frozenset[str]()
         common = word in english or (
             bool(english) and any(w in english or knows(w) for w in _roots(word, knows))
         )

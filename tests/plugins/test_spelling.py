@@ -69,6 +69,7 @@ def corrected(text: str, titles: Iterable[str], encoder: Encoder) -> str:
         ("hndbags", "handbags"),  # the shop writes none but single ones
         ("striped shirt for mne", "striped shirt for men"),
         ("Leathr, Handbg!", "leather, handbag!"),
+        ("leathr handbag in rde", "leather handbag in red"),  # "in" is German and Dutch as well
     ],
 )
 def test_typing_errors_become_the_shops_words(typed: str, meant: str, shop: ShopView) -> None:
@@ -193,6 +194,22 @@ def test_a_shop_in_another_language_has_its_own_words(encoder: Encoder) -> None:
     shop = ShopView(IndexSchema(), {}, encoder, locale="de", lexicon=lexicon_of(titles))
     found = Spelling().process(QueryPlan("x", "rtoe Ledertashe für Damén"), shop)
     assert found.text == "rote ledertasche für Damén"
+
+
+@pytest.mark.parametrize(
+    ("locale", "typed", "meant"),
+    [
+        ("es", "vestdo para una mujer", "vestido para una mujer"),  # Portuguese, Italian
+        ("es", "camisa azul mujre", "camisa azul mujer"),  # a shirt in Portuguese, too
+        ("es", "parka para mujre", "parka para mujer"),  # and no word of its own is an error
+    ],
+)
+def test_words_that_languages_share_are_not_foreign(
+    locale: str, typed: str, meant: str, encoder: Encoder
+) -> None:
+    lexicon = lexicon_of(["Vestido rojo mujer", "Parka azul mujer"] * 20)
+    shop = ShopView(IndexSchema(), {}, encoder, locale=locale, lexicon=lexicon)
+    assert Spelling().process(QueryPlan(typed, typed), shop).text == meant
 
 
 def test_a_shopper_takes_a_correction_back(shop: ShopView) -> None:
