@@ -31,14 +31,12 @@ def is_short_for(short: str, long: Term) -> bool:
 
 def _goes_on(short: str, at: int, long: Term, word: int, place: int) -> bool:
     """Whether ``short[at:]`` is found in ``long`` from a place in a word on, with the initials of
-    all words that follow."""
+    all words that follow. In a word the first place of a letter will do: the more is left of it."""
     if at == len(short):
         return word == len(long) - 1
     here = long[word].find(short[at], place)
-    while here >= 0:
-        if _goes_on(short, at + 1, long, word, here + 1):
-            return True
-        here = long[word].find(short[at], here + 1)
+    if here >= 0 and _goes_on(short, at + 1, long, word, here + 1):
+        return True
     following = word + 1 < len(long) and long[word + 1][0] == short[at]
     return following and _goes_on(short, at + 1, long, word + 1, 1)
 
