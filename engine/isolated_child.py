@@ -32,6 +32,7 @@ from .wire import (
     Channel,
     Done,
     Numbers,
+    Offer,
     Offers,
     Planned,
     Raised,
@@ -138,7 +139,7 @@ def _built(recipe: Recipe) -> Answers | Offers | Refused:
         else:
             manager = PluginManager(recipe.registry)
         if not recipe.name:
-            return Offers({kind: _options(manager, kind) for kind in KINDS})
+            return Offers({kind: _offers(manager, kind) for kind in KINDS})
         return Answers(manager.create(recipe.kind, recipe.name, recipe.options), recipe.name)
     except InvalidSettings as error:
         return Refused(str(error)[:MAX_WORDS], settings=True)
@@ -148,9 +149,12 @@ def _built(recipe: Recipe) -> Answers | Offers | Refused:
         return Refused(_words(error))
 
 
-def _options(manager: PluginManager, kind: str) -> dict[str, tuple[str, ...]]:
+def _offers(manager: PluginManager, kind: str) -> dict[str, Offer]:
     return {
-        name: manager.options_of(kind, name).__struct_encode_fields__
+        name: Offer(
+            manager.options_of(kind, name).__struct_encode_fields__,
+            manager.registry_settings(kind, name) is not None,
+        )
         for name in manager.names(kind)
     }
 

@@ -157,11 +157,13 @@ class PluginManager:
 
     def registry_settings(self, kind: str, name: str) -> PluginSettings | None:
         """By what a process of its own finds the others that a component is made of; none for one
-        that is made of none. A plugin that must not be imported here is not imported there."""
-        if not self._find(kind, name).composed:
+        that is made of none. Another plugin that must not be imported here is not imported there.
+        """
+        found, ours = self._find(kind, name), self._settings
+        if not found.composed:
             return None
-        ours = self._settings
-        return PluginSettings(disabled=(*ours.disabled, *ours.isolated), options=ours.options)
+        others = (plugin for plugin in ours.isolated if plugin != found.plugin)
+        return PluginSettings(disabled=(*ours.disabled, *others), options=ours.options)
 
     def options_of(self, kind: str, name: str) -> type[Struct]:
         """The struct that a component's options must fit."""
@@ -278,9 +280,11 @@ class PluginManager:
                     f"it offers {kind}, which cannot run in a process of their own; take it out "
                     "of plugins.isolated"
                 )
-            for component, fields in components.items():
-                options = msgspec.defstruct("Options", [(field, Any, None) for field in fields])
-                self._collector(kind, name, offers[kind], isolated=True)(component, refuse, options)
+            for component, offer in components.items():
+                fields = [(field, Any, None) for field in offer.options]
+                options = msgspec.defstruct("Options", fields)
+                how = {"isolated": True, "composed": offer.composed}
+                self._collector(kind, name, offers[kind], **how)(component, refuse, options)
         return offers
 
     def _check_isolated(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from .child_process import ChildProcess
 from .errors import PluginError
 from .guard import Failure
-from .wire import Offers, Recipe, Refused
+from .wire import Offer, Offers, Recipe, Refused
 
 START_S = 30.0
 """How long a child may take to import a plugin and build a component."""
@@ -17,8 +17,8 @@ MEMORY_MB = 1024
 """What it may use for that unless its limits say otherwise."""
 
 
-def offers_of(plugin: str) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-    """Kind → component → names of its options. Raises PluginError."""
+def offers_of(plugin: str) -> Mapping[str, Mapping[str, Offer]]:
+    """Kind → component. Raises PluginError."""
     level = logging.getLogger().getEffectiveLevel()
     try:
         child = ChildProcess(Recipe(plugin, "", "", {}, MEMORY_MB, os.getpid(), level))

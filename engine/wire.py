@@ -65,10 +65,17 @@ class Ready(Struct, frozen=True, tag=True):
     for_known_shoppers: bool = False
 
 
-class Offers(Struct, frozen=True, tag=True):
-    """What the plugin registers: kind → component → names of its options."""
+class Offer(Struct, frozen=True):
+    """A component: the names of its options, and whether it is made of others'."""
 
-    components: dict[str, dict[str, tuple[str, ...]]]
+    options: tuple[str, ...]
+    composed: bool = False
+
+
+class Offers(Struct, frozen=True, tag=True):
+    """What the plugin registers: kind → component."""
+
+    components: dict[str, dict[str, Offer]]
 
 
 class Refused(Struct, frozen=True, tag=True):

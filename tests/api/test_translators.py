@@ -87,14 +87,14 @@ def serve(tmp_path: Path, photo_root: Path) -> Iterator[Serve]:
     """A server of a shop with these options of the toy and of ``translate``."""
     with ExitStack() as stack:
 
-        def serve(toy: dict[str, Any], limits: LimitSettings, *names: str) -> httpx.Client:
-            order = ["toy-words", *names]
+        def serve(
+            toy: dict[str, Any], limits: LimitSettings, *isolated: str
+        ) -> httpx.Client:
+            order = ["toy-words"]
             options = {
                 "toy-words": {"words": WORDS, **toy},
-                "toy-more": {"words": WORDS},
                 "translate": {"translators": order, "shop_words": False},
             }
-            options = {name: options[name] for name in ("translate", *order)}
             settings = msgspec.structs.replace(
                 make_settings(tmp_path / "data"),
                 profiles={
@@ -104,7 +104,9 @@ def serve(tmp_path: Path, photo_root: Path) -> Iterator[Serve]:
                         weights={"image": 0.0},
                     )
                 },
-                plugins=PluginSettings(options=options, limits={"translate": limits}),
+                plugins=PluginSettings(
+                    isolated=isolated, options=options, limits={"translate": limits}
+                ),
             )
             build(settings, photo_root)
             engine = stack.enter_context(Engine.open(settings))
@@ -132,10 +134,15 @@ class TestContract(TranslatorContract):
         return made
 
 
-@pytest.mark.parametrize("isolation", ["thread", "process"])
-def test_a_search_is_translated_by_it(serve: Serve, isolation: Any) -> None:
-    """Also where ``translate`` runs in a process, which finds what others registered."""
-    client = serve({}, LimitSettings(deadline_ms=20_000, isolation=isolation))
+@pytest.mark.parametrize(
+    ("isolation", "isolated"), [("thread", ()), ("process", ()), ("thread", ("plugins.translate",))]
+)
+def test_a_search_is_translated_by_it(
+    serve: Serve, isolation: Any, isolated: tuple[str, ...]
+) -> None:
+    """Also where ``translate`` runs in a process, which finds what others registered, and where
+    nothing of it is imported here."""
+    client = serve({}, LimitSettings(deadline_ms=20_000, isolation=isolation), *isolated)
     answer = ask(client)
     assert answer["degraded"] == []
     assert answer["plan"]["translations"] == {"en": "red shoe"}

@@ -27,6 +27,7 @@ from engine import manager as manager_module
 from engine.hookspecs import PROJECT, Registry
 from engine.manager import BUILTINS, ENTRY_POINT_GROUP, KINDS
 from engine.settings import PluginSettings
+from engine.wire import Offer
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
@@ -329,10 +330,21 @@ def test_what_must_not_be_imported_is_not_in_a_process_of_others_either(
     assert status(PluginManager(apart), "b").error == "disabled in the settings"
 
 
+def test_of_what_is_isolated_whole_its_own_process_imports_it(
+    install: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer = {"query_processors": {"made-of-others": Offer(("strength",), composed=True)}}
+    monkeypatch.setattr(manager_module, "offers_of", lambda plugin: offer if plugin == "a" else {})
+    never = SystemExit("never loaded")
+    manager = install(PluginSettings(isolated=("a", "b")), a=never, b=never)
+    apart = manager.registry_settings("query_processors", "made-of-others")
+    assert apart == PluginSettings(disabled=("b",))
+
+
 def test_a_translator_has_no_process_of_its_own(
     install: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager_module, "offers_of", lambda plugin: {"translators": {"t": ()}})
+    monkeypatch.setattr(manager_module, "offers_of", lambda plugin: {"translators": {"t": Offer(())}})
     manager = install(PluginSettings(isolated=("a",)), a=SystemExit("never loaded"))
     assert "it offers translators, which cannot run in a process" in status(manager, "a").error
 
