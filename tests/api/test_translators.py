@@ -87,9 +87,7 @@ def serve(tmp_path: Path, photo_root: Path) -> Iterator[Serve]:
     """A server of a shop with these options of the toy and of ``translate``."""
     with ExitStack() as stack:
 
-        def serve(
-            toy: dict[str, Any], limits: LimitSettings, *isolated: str
-        ) -> httpx.Client:
+        def serve(toy: dict[str, Any], limits: LimitSettings, *isolated: str) -> httpx.Client:
             order = ["toy-words"]
             options = {
                 "toy-words": {"words": WORDS, **toy},

@@ -344,7 +344,9 @@ def test_of_what_is_isolated_whole_its_own_process_imports_it(
 def test_a_translator_has_no_process_of_its_own(
     install: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager_module, "offers_of", lambda plugin: {"translators": {"t": Offer(())}})
+    monkeypatch.setattr(
+        manager_module, "offers_of", lambda plugin: {"translators": {"t": Offer(())}}
+    )
     manager = install(PluginSettings(isolated=("a",)), a=SystemExit("never loaded"))
     assert "it offers translators, which cannot run in a process" in status(manager, "a").error
 
