@@ -13,7 +13,6 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +41,7 @@ class DocValues:
         self._points: dict[str, PointId] = {}
         self._ids: dict[PointId, str] = {}
         self._last = 0
+        self._reserved: dict[str, PointId] = {}
         self._holders: Counter[str] = Counter()
 
     def put(self, product_id: str, point: PointId, title: str, fields: Mapping[str, Any]) -> None:
@@ -52,6 +52,7 @@ class DocValues:
         self._count(product_id, 1)
         self._titles[product_id] = title
         self._points[product_id] = point
+        self._reserved.pop(product_id, None)
         self._ids[point] = product_id
         if isinstance(point, int):
             self._last = max(self._last, point)
@@ -61,17 +62,29 @@ class DocValues:
         self._fields.pop(product_id, None)
         self._titles.pop(product_id, None)
         self._ids.pop(self._points.pop(product_id, 0), None)
+        self._reserved.pop(product_id, None)
 
     def points(self, ids: Iterable[str]) -> list[PointId]:
         """The points of those products that there are."""
         return [point for id in ids if (point := self._points.get(id)) is not None]
 
     def number(self, ids: Sequence[str]) -> list[PointId]:
-        """The points to write products to; one that is not there yet gets the next number, again
-        and again until it is :meth:`put`, so that a write that failed can be repeated."""
-        fresh = [id for id in dict.fromkeys(ids) if id not in self._points]
-        numbers = dict(zip(fresh, count(self._last + 1), strict=False))
-        return [self._points.get(id) or numbers[id] for id in ids]
+        """The points to write products to. One that is not there yet gets a number that stays its
+        own: a write that failed may have reached the shard, and must not be found beside its
+        repetition."""
+        return [self._points.get(id) or self._reserve(id) for id in ids]
+
+    def _reserve(self, product_id: str) -> PointId:
+        if product_id not in self._reserved:
+            self._last += 1
+            self._reserved[product_id] = self._last
+        return self._reserved[product_id]
+
+    def written(self, ids: Iterable[str]) -> list[PointId]:
+        """The points of those products that there are, or that may be in the shard since a write
+        failed."""
+        held = (self._points.get(id) or self._reserved.get(id) for id in ids)
+        return [point for point in held if point is not None]
 
     def product(self, point: PointId) -> str | None:
         """Whose point it is."""

@@ -111,7 +111,7 @@ class EdgeStore:
     def delete(self, ids: Sequence[str]) -> None:
         with self._lock:
             for chunk in chunks(ids, UPSERT_CHUNK):
-                gone: list[int | UUID | str] = [*self._docs.points(chunk)]
+                gone: list[int | UUID | str] = [*self._docs.written(chunk)]
                 self._update(UpdateOperation.delete_points(gone), chunk)
                 for id in chunk:
                     self._docs.drop(id)

@@ -170,6 +170,32 @@ def test_a_write_that_failed_leaves_nothing_and_can_be_repeated(
     assert stores.open("g").scroll(EVERYTHING, 9) == expected
 
 
+@pytest.mark.parametrize("remedy", ["write", "delete"])
+def test_a_part_of_a_write_that_failed_is_repeated(
+    stores: EdgeStores, monkeypatch: pytest.MonkeyPatch, remedy: str
+) -> None:
+    """Or deleted, for it may have reached the shard, which is read when it is opened again."""
+    store = fill(stores, "g", POINTS[:3])
+    monkeypatch.setattr(DocValues, "put", Mock(side_effect=MemoryError))
+    with pytest.raises(MemoryError):
+        store.upsert(POINTS[3:5])
+    monkeypatch.undo()
+    if remedy == "write":
+        store.upsert([POINTS[4]])
+        store.upsert([POINTS[3]])
+    else:
+        store.delete([POINTS[4].product.id])
+        store.delete([POINTS[3].product.id])
+    expected = sorted(p.product.id for p in POINTS[: 5 if remedy == "write" else 3])
+    for _ in range(2):
+        (hits,) = store.search_batch([text_lane()], EVERYTHING, 9)
+        assert sorted(hit.id for hit in hits) == expected
+        assert store.scroll(EVERYTHING, 9) == expected
+        store.close()
+        store = stores.open("g")
+    store.close()
+
+
 def test_a_closed_store_says_so(stores: EdgeStores) -> None:
     store = fill(stores, "g", POINTS[:3])
     store.close()
