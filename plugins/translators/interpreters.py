@@ -20,7 +20,8 @@ MOST_GROWTH = 6
 
 class Interpreters:
     """``order`` names the translators as they are tried, each for the languages that it has;
-    ``routes`` names another one for a language, or none (empty). A translator that raises, or
+    ``routes`` names another one for a language, or none (empty, or one that is not among them, as
+    where its plugin failed to load). A translator that raises, or
     answers rubbish, is no worse than one that has not the languages."""
 
     def __init__(
@@ -46,7 +47,7 @@ class Interpreters:
         languages that is not the catalogue's."""
         if foreign in self._routes:
             named = self._routes[foreign]
-            return (named,) if named else ()
+            return (named,) if named in self.translators else ()
         return [
             name
             for name in self._order

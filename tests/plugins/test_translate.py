@@ -220,6 +220,8 @@ def test_a_plugin_that_is_broken_may_have_offered_the_translator() -> None:
     manager.statuses.append(PluginStatus("theirs", False, {}, "ImportError: no such module"))
     made = opened(TranslateOptions(translators=("theirs", "dictionary")), manager)
     assert list(made) == ["dictionary"]
+    routed = TranslateOptions(translators=("dictionary",), routes={"de": "theirs"})
+    assert translations(Translate(routed, opened(routed, manager)), "rote schuhe", "de") == {}
 
 
 def test_options_stand_in_tables_of_their_own_or_in_that_of_translate() -> None:
