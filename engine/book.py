@@ -16,7 +16,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Generic, Protocol, TypeVar
+from typing import Annotated, Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -45,6 +45,12 @@ class Entry(Protocol):
 
 E = TypeVar("E", bound=Entry)
 View = TypeVar("View")
+
+
+class _Named(Struct):
+    """Of an entry that is wrong somewhere."""
+
+    id: str
 
 
 class Kind(Struct, Generic[E, View], frozen=True):
@@ -77,12 +83,16 @@ class Kind(Struct, Generic[E, View], frozen=True):
             "File", [(self.key, list[msgspec.Raw], [])], forbid_unknown_fields=True
         )
         try:
-            found = getattr(msgspec.json.decode(data, type=file), self.key)
+            text = data.decode("utf-8")  # msgspec looks at no letter of what it leaves raw
+            found = getattr(msgspec.json.decode(text, type=file), self.key)
         except msgspec.ValidationError as error:
             form = f'{{"{self.key}": [ … ]}}'
             raise self.error(f"{plain(error)}; the file is {form}") from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self.error(f"not JSON: {_place(data, error)}") from error
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise self.error(f"not JSON: line {line}: not UTF-8; save it as UTF-8") from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise self.error(f"not JSON: {_place(text, error)}") from error
         entries: dict[str, E] = {}
         problems: list[str] = []
         for number, raw in enumerate(found, start=1):
@@ -267,18 +277,19 @@ def plain(error: msgspec.ValidationError) -> str:
 
 
 def _name(raw: msgspec.Raw, number: int) -> str:
-    given: Any = msgspec.json.decode(raw)
-    name = given.get("id") if isinstance(given, dict) else None
-    return repr(name) if isinstance(name, str) else f"number {number}"
+    try:
+        return repr(msgspec.json.decode(raw, type=_Named).id)
+    except msgspec.ValidationError:
+        return f"number {number}"
 
 
-def _place(data: bytes, error: Exception) -> str:
+def _place(text: str, error: Exception) -> str:
     """The standard library knows the line."""
     try:
-        json.loads(data.decode("utf-8"))
+        json.loads(text)
     except json.JSONDecodeError as found:
         return f"line {found.lineno}, column {found.colno}: {found.msg}"
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     return str(error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -91,6 +92,28 @@ def test_a_broken_edit_keeps_the_last_good_rules(
     path.write_text(good)
     assert names(book) == ["a"]
     assert book.problems(None) == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ('"note": "Möbel"'.encode("latin-1"), "not JSON: line 3: not UTF-8; save it as UTF-8"),
+        (b'"then": {"hide": [{"filters": {"heel": {"lt": 1e400}}}]}', "rule 'a': then.hide[0]"),
+        (b'"then": ' + b"[" * 100_000, "not JSON: maximum recursion depth"),
+    ],
+    ids=["latin-1", "out of range", "deep"],
+)
+def test_whatever_an_editor_saves_is_told_and_stops_no_search(
+    book: RuleBook, path: Path, bad: bytes, told: str
+) -> None:
+    book.put(rule("good"))
+    path.write_bytes(b'{"rules":\n[{"id": "a",\n' + bad + b"}]}")
+    for _ in range(2):
+        assert names(book) == ["good"]
+        (problem,) = book.problems(None)
+        assert told in problem
+    with pytest.raises(InvalidRules, match=re.escape(told)):
+        book.put(rule("b"))
 
 
 def test_a_file_that_cannot_be_read_is_told(path: Path) -> None:
