@@ -27,7 +27,8 @@ class Negation(Struct, frozen=True):
     shop's vocabulary must know. ``always``: it is, even if the shop has no word for it
     ("without timer"). ``describes``: only what tells how a thing is can be unwanted, for "no
     tie laces" are laces. ``valued``: only what a field has a value for, for "without a cause" is
-    part of a title and "without the heel" is not."""
+    part of a title and "without the heel" is not. ``free``: no brand can be unwanted, for "cruelty
+    free from lush" wants it."""
 
     start: int
     end: int
@@ -35,6 +36,7 @@ class Negation(Struct, frozen=True):
     always: bool = False
     describes: bool = False
     valued: bool = False
+    free: bool = False
 
 
 Reading = Price | Measure | Size | Quantity | Negation
@@ -103,7 +105,8 @@ class _NegationRule:
             return None
         always = cue == "without" and not valued and tokens[body].text not in lexicon.TITLES
         places = tokens.places(i, end)
-        return Negation(*places, tokens[body].start, always, cue == "no", valued), body
+        start, free = tokens[body].start, cue == "free"
+        return Negation(*places, start, always, cue == "no", valued, free), body
 
     def _minus(self, i: int) -> tuple[str, int] | None:
         """A minus before a word, and no hyphen within one ("t -shirt")."""

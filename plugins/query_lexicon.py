@@ -221,11 +221,12 @@ NEGATIONS: Final[dict[str, dict[str, str]]] = {
         "other than | anything but | but no | isn't | is not | that isn't | that is not | aren't | "
         "which is not | don't want | dont want | do not want | avoid | avoiding | minus | "
         "apart from | aside from | rather than | instead of | anything except | all but | "
-        "but nothing | and nothing | nothing in | nothing with | nothing made | free from | "
-        "free of | isnt | arent | are not | that's not | thats not | "
+        "but nothing | and nothing | nothing in | nothing with | nothing made | "
+        "isnt | arent | are not | that are not | which are not | that's not | thats not | "
         "that aren't | don't like | dont like | doesn't like | doesnt like | do not like | "
         "hates | i hate",
         "no": "no",
+        "free": "free from | free of",
     },
     "de": {"without": "ohne", "not": "nicht | außer | aber nicht", "no": "kein | keine | keinen"},
     "fr": {"without": "sans", "not": "pas | sauf | mais pas", "no": "pas de"},
@@ -235,7 +236,8 @@ NEGATIONS: Final[dict[str, dict[str, str]]] = {
     "nl": {"without": "zonder", "not": "niet | behalve | maar niet", "no": "geen"},
 }
 """What turns the words after it round. What stands after ``without`` is always unwanted;
-``not`` and ``no`` only count before something that the shop sells: "not your mother's"."""
+``not`` and ``no`` only count before something that the shop sells: "not your mother's"; ``free``
+only before what is no brand, which "cruelty free from lush" wants."""
 FILLERS: Final = _words(
     "any in for the a an of made de en color colour from by with one ones these those that"
 )

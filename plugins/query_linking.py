@@ -34,7 +34,11 @@ RULES_ALONE, DISAGREES = 0.9, 0.6
 def link(facts: Facts) -> list[Span]:
     """Sizes, measures, quantities, negations, values and the model's rest, from left to right,
     none over another or over a price."""
-    readings = [r for r in facts.readings if not _within_a_value(r, facts.matches)]
+    readings = [
+        reading
+        for reading in facts.readings
+        if not (_within_a_value(reading, facts.matches) or _free_from_a_brand(reading, facts))
+    ]
     facts = msgspec.structs.replace(facts, readings=readings)
     spans: list[Span] = []
     for reading in readings:
@@ -66,6 +70,15 @@ def _within_a_value(reading: Reading, matches: Iterable[Match]) -> bool:
         if match.words > 1 and (cue or (around and longer)):
             return True
     return False
+
+
+def _free_from_a_brand(reading: Reading, facts: Facts) -> bool:
+    """Whether "free" belongs to what stands before it, and a brand follows: "cruelty free from
+    lush"."""
+    if not (isinstance(reading, Negation) and reading.free):
+        return False
+    match = next((m for m in facts.matches if m.start == reading.body), None)
+    return match is not None and "creator" in facts.gazetteer.labels[chosen(match, facts).field]
 
 
 def _measured(reading: Reading, facts: Facts) -> Span | None:

@@ -151,6 +151,8 @@ def test_a_brand_that_only_this_shop_has() -> None:
         ("shoes except nike", {"brand": {"not": ["Nike"]}}, "shoes"),
         ("shoes that aren't red", {"color": {"not": ["Red"]}}, "shoes"),
         ("shoes that is not red", {"color": {"not": ["Red"]}}, "shoes"),
+        ("shoes that are not red", {"color": {"not": ["Red"]}}, "shoes"),
+        ("shoes free of leather", {"material": {"not": ["Leather"]}}, "shoes"),
         ("shoes i don't want red", {"color": {"not": ["Red"]}}, "shoes i"),
         ("shoes no shirts", {"category": {"not": ["Shirts"]}}, "shoes"),
         ("shoes avoid leather", {"material": {"not": ["Leather"]}}, "shoes"),
@@ -170,6 +172,7 @@ def test_a_brand_that_only_this_shop_has() -> None:
         ("no tie shoes", {}, "no tie shoes"),
         ("no shirts hanger", {}, "no shirts hanger"),
         ("leather free shoes", {}, "leather free shoes"),
+        ("cruelty free from nike", {}, "cruelty free from nike"),
         ("rebel without a cause", {}, "rebel without a cause"),
         ("shoes not blakc", {}, "shoes not blakc"),  # a guess must not hide anything
     ],
@@ -183,6 +186,8 @@ def test_a_negated_value_is_not_wished_for() -> None:
     black = ("Black", "Matte Black")
     assert told(read("shoes not black"))[1] == ("negation", "not black", "color", black, "exclude")
     assert [s.value for s in read("shoes not blakc").spans] == ["shoes"]
+    nike = ("creator", "nike", "brand", ("Nike",), "boost")
+    assert told(read("cruelty free from nike")) == [nike]
     assert not [s for s in read("leather free shoes").spans if s.field == "material"]
 
 
