@@ -103,7 +103,10 @@ def serve(tmp_path: Path, photo_root: Path) -> Iterator[Serve]:
                     )
                 },
                 plugins=PluginSettings(
-                    isolated=isolated, options=options, limits={"translate": limits}
+                    isolated=isolated,
+                    deadline_ms=60_000,
+                    options=options,
+                    limits={"translate": limits},
                 ),
             )
             build(settings, photo_root)
