@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 from .gazetteer import FUNCTION_WORDS
@@ -20,15 +20,32 @@ _ENDING = re.compile(r"(?:(?<=\w{4})(?:ed|ing)|(?<=\w{4})[sey]|(?<=\w{4})ies)$")
 @lru_cache(maxsize=4096)
 def every_word(phrase: str) -> TitleTest:
     """1 for a title with all words of ``phrase`` that say something, else 0."""
-    words = [phrase[word.start : word.end].lower() for word in words_of(phrase)]
-    said = [word for word in words if word not in FUNCTION_WORDS] or words
     # Most titles have not even the stem, which is quicker to see.
-    tests = [(stem(word), re.compile(_pattern(word)).search) for word in said]
+    tests = [(stem(word), re.compile(_pattern(word)).search) for word in _telling(phrase)]
 
     def test(title: str) -> float:
         return float(all(bare in title and found(title) for bare, found in tests))
 
     return test if tests else lambda title: 0.0
+
+
+def any_phrase(phrases: Iterable[str]) -> TitleTest:
+    """1 for a title with :func:`every_word` of one of ``phrases``, else 0."""
+    tests = [(stem(said[0]), every_word(p)) for p in phrases if (said := _telling(p))]
+
+    def test(title: str) -> float:
+        for bare, whole in tests:  # a loop, for there are many phrases and titles
+            if bare in title and whole(title):
+                return 1.0
+        return 0.0
+
+    return test
+
+
+def _telling(phrase: str) -> list[str]:
+    """The words of a phrase in lower case that say something; all where none does."""
+    words = [phrase[word.start : word.end].lower() for word in words_of(phrase)]
+    return [word for word in words if word not in FUNCTION_WORDS] or words
 
 
 def says(title: str, phrase: str) -> bool:

@@ -45,7 +45,7 @@ from .kind_names import other_names
 from .likely_kinds import likely_kinds
 from .query_filters import POINTING
 from .title_measures import contradict, measures_of
-from .title_words import TitleTest, every_word, graded_words, says
+from .title_words import TitleTest, any_phrase, every_word, graded_words, says
 from .word_forms import forms, words_of
 
 TYPE, COLOR = "core_product_type", "color"
@@ -195,8 +195,7 @@ def _any_name(names: tuple[str, ...]) -> TitleTest:
     """Singular where that is the beginning of the plural: titles may go on, but not stop short."""
     bare = {name: " ".join(word.form for word in words_of(name)) for name in names}
     said = [form if name.startswith(form) else name for name, form in bare.items()]
-    tests = [every_word(name) for name in dict.fromkeys(said)]
-    return lambda title: max(test(title) for test in tests)
+    return any_phrase(dict.fromkeys(said))
 
 
 @lru_cache(maxsize=1024)
