@@ -27,6 +27,7 @@ NAMES = frozenset({"creator", "product_name", "product_number", "content"})
 """Labels of names: a part of one means nothing by itself."""
 DESCRIBING = frozenset({"occasion", "shape", "material", "condition", "origin", "UoM"})
 """Labels of what the model also calls a modifier."""
+TYPE = "core_product_type"
 RULES_ALONE, DISAGREES = 0.9, 0.6
 """How sure a link is that no model confirms, and one that it takes for something else."""
 
@@ -117,6 +118,8 @@ def _value(match: Match, facts: Facts) -> Span | None:
     model = model_span(match, facts)
     if (model and _part_of_a_name(match, model, labels)) or _part_of_a_noun(match, labels, facts):
         return None
+    if TYPE in labels and _is_a_shade(match, facts):
+        return None
     label, sure = (labels[0] if labels else "modifier"), RULES_ALONE
     if model is not None:
         vague = model.label == "modifier" and (not labels or labels[0] in DESCRIBING)
@@ -130,7 +133,7 @@ def _value(match: Match, facts: Facts) -> Span | None:
     found = Span(*places, label, typed, sure * match.score, link.field, link.values, "boost")
     if label == "color":
         return msgspec.structs.replace(found, near=_near(found, facts))
-    if label == "core_product_type":
+    if label == TYPE:
         return msgspec.structs.replace(found, near=facts.gazetteer.alike(link))
     return found
 
@@ -159,7 +162,7 @@ def _part_of_a_name(match: Match, span: Span, labels: Sequence[str]) -> bool:
     whole = (match.start, match.end) == (span.start, span.end)
     if not inside or whole or span.label in labels:
         return False
-    return span.label in NAMES and not ("core_product_type" in labels and match.end == span.end)
+    return span.label in NAMES and not (TYPE in labels and match.end == span.end)
 
 
 def _part_of_a_noun(match: Match, labels: Sequence[str], facts: Facts) -> bool:
@@ -167,21 +170,32 @@ def _part_of_a_noun(match: Match, labels: Sequence[str], facts: Facts) -> bool:
     after = next_word(facts.text, match.end)
     if after is None or facts.text[match.end : after.start].strip("- "):
         return False
-    kept = {"creator", "core_product_type", "department", "color"}
+    kept = {"creator", TYPE, "department", "color"}
     if after.form in ("free", "frei") and not kept & set(labels):
         return True
-    if "core_product_type" not in labels:
+    if TYPE not in labels:
         return False
     if facts.model is not None:
         span = model_span(match, facts)
-        return span is not None and span.label == "core_product_type" and span.end >= after.end
+        return span is not None and span.label == TYPE and span.end >= after.end
     if facts.text[match.start : match.end].lower().endswith("s"):
         return False
     nearby = next((m for m in facts.matches if m.start == after.start), None)
     if nearby is not None:
-        return "core_product_type" in facts.gazetteer.labels[chosen(nearby, facts).field]
+        return TYPE in facts.gazetteer.labels[chosen(nearby, facts).field]
     read = any(r.start <= after.start < r.end for r in (*facts.readings, *facts.prices))
     return not read and after.form not in FUNCTION_WORDS and after.form.isalpha()
+
+
+def _is_a_shade(match: Match, facts: Facts) -> bool:
+    """Whether it tells a colour's shade, of something else: "light blue skirt" where lamps, too,
+    are sold; but not "ceiling light blue"."""
+    if not forms(facts.text[match.start : match.end]) <= LIGHTER | DARKER:
+        return False
+    labels = [(m.start, facts.gazetteer.labels[chosen(m, facts).field]) for m in facts.matches]
+    after = next_word(facts.text, match.end)
+    colored = after is not None and any(s == after.start and "color" in held for s, held in labels)
+    return colored and any(start != match.start and TYPE in held for start, held in labels)
 
 
 def _rest(span: Span, taken: Sequence[tuple[int, int]], text: str) -> Iterator[Span]:

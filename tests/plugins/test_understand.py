@@ -629,6 +629,24 @@ def test_a_kind_of_a_similar_name_is_near() -> None:
     assert set(other.values) == {"Rucksacks", "Backpacks"}
 
 
+@pytest.mark.parametrize(
+    ("query", "kinds"),
+    [
+        ("light blue skirt", ["Skirts"]),
+        ("skirt, light blue", ["Skirts"]),
+        ("ceiling light blue", ["Lamps"]),
+        ("light skirt", ["Skirts"]),
+        ("lights blue", ["Lamps"]),
+    ],
+)
+def test_light_before_a_colour_is_no_lamp_where_something_else_is_named(
+    query: str, kinds: list[str]
+) -> None:
+    shop = shop_view(type={"Lamps": 2, "Skirts": 3}, color={"Blue": 4, "Navy": 1})
+    spans = read(query, shop).spans
+    assert [v for s in spans if s.field == "type" for v in s.values] == kinds
+
+
 def test_without_an_article_means_only_what_a_field_has() -> None:
     assert read("shoes without the leather").filters == {"material": {"not": ["Leather"]}}
     assert read("rebel without a cause").filters == {}
