@@ -118,7 +118,7 @@ def _value(match: Match, facts: Facts) -> Span | None:
     model = model_span(match, facts)
     if (model and _part_of_a_name(match, model, labels)) or _part_of_a_noun(match, labels, facts):
         return None
-    if TYPE in labels and _is_a_shade(match, facts):
+    if {TYPE, "department"} & set(labels) and _is_a_shade(match, facts):
         return None
     label, sure = (labels[0] if labels else "modifier"), RULES_ALONE
     if model is not None:
@@ -189,7 +189,7 @@ def _part_of_a_noun(match: Match, labels: Sequence[str], facts: Facts) -> bool:
 
 def _is_a_shade(match: Match, facts: Facts) -> bool:
     """Whether it tells a colour's shade, of something else: "light blue skirt" where lamps, too,
-    are sold; but not "ceiling light blue"."""
+    are sold, "baby blue dress"; but not "ceiling light blue"."""
     if not forms(facts.text[match.start : match.end]) <= LIGHTER | DARKER:
         return False
     labels = [(m.start, facts.gazetteer.labels[chosen(m, facts).field]) for m in facts.matches]

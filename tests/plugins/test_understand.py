@@ -647,6 +647,13 @@ def test_light_before_a_colour_is_no_lamp_where_something_else_is_named(
     assert [v for s in spans if s.field == "type" for v in s.values] == kinds
 
 
+def test_baby_before_a_colour_is_no_department_where_something_is_named() -> None:
+    shop = shop_view(type={"Dress": 3}, color={"Blue": 4}, gender={"Baby": 2, "Women": 3})
+    assert read("baby blue dress", shop).filters == {}
+    assert read("blue baby dress", shop).filters == {"gender": ["Baby", None]}
+    assert read("baby dress", shop).filters == {"gender": ["Baby", None]}
+
+
 def test_without_an_article_means_only_what_a_field_has() -> None:
     assert read("shoes without the leather").filters == {"material": {"not": ["Leather"]}}
     assert read("rebel without a cause").filters == {}
