@@ -20,6 +20,7 @@ from engine.wire import (
     Channel,
     Done,
     Numbers,
+    Offer,
     Offers,
     Planned,
     Raised,
@@ -160,6 +161,6 @@ def test_a_plugin_that_cannot_be_loaded(talk: Talk) -> None:
 def test_what_a_plugin_offers(talk: Talk) -> None:
     (offers,) = talk("", "")
     assert isinstance(offers, Offers)
-    assert offers.components["rankers"]["sound"] == ("strength",)
-    assert offers.components["arrangers"]["turns"] == ()
+    assert offers.components["rankers"]["sound"] == Offer(("strength",))
+    assert offers.components["arrangers"]["turns"] == Offer(())
     assert offers.components["encoders"] == {}
