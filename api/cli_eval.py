@@ -194,7 +194,8 @@ def _by_turns(sides: Sequence[tuple[Place, Side]], judged: Judged) -> dict[str, 
     """Every second query of the last side first: who is asked first pays for the embedding that
     the other finds in the cache, and the milliseconds of both are compared."""
     parts: dict[str, list[Answers]] = {side.name: [] for _, side in sides}
-    for queries, order in ((judged.queries[::2], sides), (judged.queries[1::2], sides[::-1])):
+    for k, order in enumerate((sides, sides[::-1])[: len(sides)]):
+        queries = judged.queries[k :: len(sides)]
         for place, side in order if queries else ():
             parts[side.name] += _answers(place, side, judged, queries)
     return {name: together(found) for name, found in parts.items()}

@@ -12,13 +12,15 @@ from typing import Final
 
 from .word_forms import form_of, forms, words_of
 
+TYPE: Final = "core_product_type"
+"""The label of what a thing is."""
 NAMES: Final[dict[str, str]] = {
     "creator": "brand maker manufacturer vendor designer author artist publisher marke hersteller "
     "marque marca merk fabricant fabricante",
     "color": "color colour shade farbe couleur colore cor kleur",
     "department": "gender department sex audience geschlecht genre genero geslacht age",
     "material": "material fabric composition stoff matiere materiale tissu stof",
-    "core_product_type": "category subcategory type producttype kind class kategorie categorie "
+    TYPE: "category subcategory type producttype kind class kategorie categorie "
     "categoria soort art",
     "UoM": "size dimension length width height weight volume capacity grosse taille talla taglia "
     "tamanho maat",

@@ -5,15 +5,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
 
 from rapidfuzz.distance import OSA
 
 from engine import terms
 
+from .translators.glossary import SHOP_WORDS
 from .translators.word_endings import SKIPPED, SPECIAL
 
-SHOP_WORDS = Path(__file__).with_name("translators") / "shop_words.toml"
 SHORTEST, SHORTEST_NAME = 2, 3
 """Letters of a function word, and of a name of something, that say which language it is."""
 AMBIGUOUS = {

@@ -14,9 +14,10 @@ from msgspec import Struct
 
 from engine import Encoder, ShopView, Vectors
 
+from .field_labels import TYPE
 from .gazetteer import Gazetteer
 
-CATEGORY, TYPE = "category", "core_product_type"
+CATEGORY = "category"
 MAX_CATEGORIES = 2000
 """Of a field that are compared, those with the most products."""
 AT_ONCE = 16

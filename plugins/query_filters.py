@@ -18,12 +18,13 @@ import msgspec
 from engine import QueryPlan, ShopView, Span
 
 from .departments import opposed
+from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS, Gazetteer
 from .query_grammar import Reading
 from .query_prices import Price
 from .word_forms import forms, words_of
 
-PRICE, DEPARTMENT, TYPE = "price", "department", "core_product_type"
+PRICE, DEPARTMENT = "price", "department"
 SURE = 0.8
 """The least confidence of a reading that filters."""
 AKIN = 0.6

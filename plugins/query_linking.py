@@ -15,6 +15,7 @@ import msgspec
 from engine import Span
 
 from .color_kin import DARKER, LIGHTER, colors_in, fits_shade, is_shade
+from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS, Match
 from .query_facts import Facts, chosen, model_span
 from .query_grammar import Negation, Reading
@@ -27,7 +28,6 @@ NAMES = frozenset({"creator", "product_name", "product_number", "content"})
 """Labels of names: a part of one means nothing by itself."""
 DESCRIBING = frozenset({"occasion", "shape", "material", "condition", "origin", "UoM"})
 """Labels of what the model also calls a modifier."""
-TYPE = "core_product_type"
 RULES_ALONE, DISAGREES = 0.9, 0.6
 """How sure a link is that no model confirms, and one that it takes for something else."""
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from engine import Span
 
+from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS, Gazetteer
 from .word_forms import forms, words_of
 
@@ -23,7 +24,6 @@ OPENINGS = forms(
 )
 """Words that a description of a need begins with: "somewhere to", "keep my", "make … at"."""
 
-TYPE = "core_product_type"
 SEEN, SURE = frozenset({"color", "department"}), 0.8
 """Labels that name a product though no field of the shop has them ("green shirts for men"), and how
 sure the reader must be."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from engine import Span
 
-from .field_labels import COLORS, MATERIALS
+from .field_labels import COLORS, MATERIALS, TYPE
 from .gazetteer import ALIAS, FUNCTION_WORDS, Link, Match
 from .query_facts import Facts, chosen
 from .query_grammar import Negation
@@ -67,7 +67,7 @@ def _item(at: int, negation: Negation, facts: Facts) -> _Item | None:
         return _unknown(at, negation, facts)
     link = chosen(match, facts)
     # "No shirts hanger" is a hanger, "shoes no heels" wants no heels.
-    is_kind = "core_product_type" in facts.gazetteer.labels[link.field]
+    is_kind = TYPE in facts.gazetteer.labels[link.field]
     if match.score < ALIAS or (negation.describes and is_kind and facts.text[match.end :].strip()):
         return None
     return _Item(link.field, _all_kinds_of(link, facts), match.end)

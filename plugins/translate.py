@@ -34,14 +34,13 @@ from engine import (
 from .field_labels import labels_of
 from .gazetteer import value_keys
 from .scripts import LATIN, can_be, script_of
-from .translators.glossary import Glossary, load_glossary
+from .translators.glossary import SHOP_WORDS, Glossary, load_glossary
 from .translators.interpreters import Interpreters
 from .translators.languages import language_of
 from .word_forms import key_of, words_of
 
 log = logging.getLogger(__name__)
 
-SHOP_WORDS = Path(__file__).with_name("translators") / "shop_words.toml"
 TRANSLATORS = "translators"
 """Their kind among components."""
 ENGLISH = "en"

@@ -26,9 +26,9 @@ from engine import (
     parse_locale,
 )
 
-from .translate import ENGLISH, SHOP_WORDS, TranslateOptions, opened, options_of
+from .translate import ENGLISH, TranslateOptions, opened, options_of
 from .translators.catalogue import TEXTS, CatalogueTranslator
-from .translators.glossary import load_glossary
+from .translators.glossary import SHOP_WORDS, load_glossary
 from .translators.interpreters import Interpreters
 from .translators.labels import Namer, Values, collect, named
 from .translators.languages import language_of

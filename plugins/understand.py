@@ -29,8 +29,9 @@ from engine import (
     hookimpl,
 )
 
+from .field_labels import TYPE
 from .gazetteer import Gazetteer
-from .live_categories import TYPE, LiveCategories, kind_field
+from .live_categories import LiveCategories, kind_field
 from .onnx_encoder import model_folder, shared_model
 from .query_facts import Facts
 from .query_filters import (

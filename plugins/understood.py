@@ -40,6 +40,7 @@ from msgspec import Meta, Struct
 from engine import Query, QueryPlan, Ranker, RankingBatch, Register, Span, Vectors, hookimpl
 
 from .color_kin import colors_in, kin_words
+from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS
 from .kind_names import other_names
 from .likely_kinds import likely_kinds
@@ -48,7 +49,7 @@ from .title_measures import contradict, measures_of
 from .title_words import TitleTest, any_phrase, every_word, graded_words, says
 from .word_forms import forms, words_of
 
-TYPE, COLOR = "core_product_type", "color"
+COLOR = "color"
 _IN_TITLES = frozenset({COLOR, "creator"})
 """Labels of what is looked for in titles where no field of the shop has it."""
 _SETTLED = frozenset({"price", "negation", "size", "quantity", "UoM", "reference"})

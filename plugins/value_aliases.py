@@ -16,6 +16,7 @@ from .field_labels import (
     DEPARTMENT_FAMILIES,
     FOR_WHOM,
     RELATIVES,
+    TYPE,
 )
 from .kind_names import GROUPS
 from .word_forms import key_of, words_of
@@ -24,7 +25,6 @@ MAX_WORDS = 6
 """Of a value that can be found; longer ones are prose."""
 MAX_SHADES = 1000
 """Values of a field of colours or materials that are looked into, the most frequent ones."""
-TYPE = "core_product_type"
 
 Values = tuple[tuple[str, str], ...]
 """(field, value) pairs."""

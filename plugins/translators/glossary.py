@@ -15,6 +15,8 @@ from msgspec import Struct
 
 from engine import InvalidSettings
 
+SHOP_WORDS = Path(__file__).with_name("shop_words.toml")
+"""What shops call things, by language, in English."""
 Translate = Callable[[Sequence[str]], list[str]]
 LONGEST_TERM = 80
 HAN = "\u3000"

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import InvalidSettings
-from plugins.translate import SHOP_WORDS
-from plugins.translators.glossary import Glossary, load_glossary
+from plugins.translators.glossary import SHOP_WORDS, Glossary, load_glossary
 
 GLOSSARY = Glossary(
     ["Nike", "Rosa & Sol", "L'Oréal", "7 For All Mankind"],

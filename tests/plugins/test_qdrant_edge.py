@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from engine.errors import NotFound, StoreError, StoreLocked
-from engine.protocols import VectorStores
+from engine.protocols import VectorStore, VectorStores
 from engine.testing.store_contract import StoreContract
 from engine.testing.store_data import TEXT_DIM, make_point, make_points, make_spec
 from engine.testing.store_fixtures import EVERYTHING, POINTS, fill, text_lane
@@ -154,14 +154,20 @@ def test_a_shard_whose_points_have_uuids_is_read_and_written(
         store = stores.open("g")
 
 
+def half_written(stores: EdgeStores, monkeypatch: pytest.MonkeyPatch) -> VectorStore:
+    """Three products; the write of two more failed after it had reached the shard."""
+    store = fill(stores, "g", POINTS[:3])
+    with monkeypatch.context() as patch:
+        patch.setattr(DocValues, "put", Mock(side_effect=MemoryError))
+        with pytest.raises(MemoryError):
+            store.upsert(POINTS[3:5])
+    return store
+
+
 def test_a_write_that_failed_leaves_nothing_and_can_be_repeated(
     stores: EdgeStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = fill(stores, "g", POINTS[:3])
-    monkeypatch.setattr(DocValues, "put", Mock(side_effect=MemoryError))
-    with pytest.raises(MemoryError):
-        store.upsert(POINTS[3:5])
-    monkeypatch.undo()
+    store = half_written(stores, monkeypatch)
     assert len(store.search_batch([text_lane()], EVERYTHING, 9)[0]) == 3
     store.upsert([POINTS[5], POINTS[3], POINTS[4]])
     expected = sorted(p.product.id for p in POINTS[:6])
@@ -175,11 +181,7 @@ def test_a_part_of_a_write_that_failed_is_repeated(
     stores: EdgeStores, monkeypatch: pytest.MonkeyPatch, remedy: str
 ) -> None:
     """Or deleted, for it may have reached the shard, which is read when it is opened again."""
-    store = fill(stores, "g", POINTS[:3])
-    monkeypatch.setattr(DocValues, "put", Mock(side_effect=MemoryError))
-    with pytest.raises(MemoryError):
-        store.upsert(POINTS[3:5])
-    monkeypatch.undo()
+    store = half_written(stores, monkeypatch)
     if remedy == "write":
         store.upsert([POINTS[4]])
         store.upsert([POINTS[3]])
