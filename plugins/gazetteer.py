@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 from .color_kin import colors_in, kinship
 from .field_labels import labels_of
 from .kind_names import LONGEST, other_names
-from .title_measures import Measures, measures_of
+from .title_measures import Measures, agree, measures_of
 from .value_aliases import MAX_SHADES, MAX_WORDS, Values, aliases_of, named_by_synonyms
 from .word_forms import (
     AND,
@@ -190,7 +190,7 @@ class Gazetteer:
             if known is None:
                 stated = [(value, measures_of(value)) for value, _ in self.kinds(field)]
                 known = self._measures[field] = [(v, held) for v, held in stated if held]
-            if same := tuple(value for value, held in known if held & asked):
+            if same := tuple(value for value, held in known if agree(asked, held)):
                 return Link(field, same, 0)
         return None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine import ShopView, Term, terms
 
-from . import query_lexicon
+from . import query_lexicon, unit_lexicon
 from .foreign_words import function_words, own_words, trade_words
 from .gazetteer import COMMON, FUNCTION_WORDS
 from .translators.languages import language_of
@@ -107,11 +107,11 @@ def _grammar_words() -> frozenset[str]:
         query_lexicon.BOUNDS,
         query_lexicon.JOINS,
         query_lexicon.CURRENCIES,
-        query_lexicon.UNITS,
+        unit_lexicon.UNITS,
         query_lexicon.NEGATIONS,
-        query_lexicon.SIZE_WORDS,
-        query_lexicon.SPOKEN_SIZES,
-        query_lexicon.NAMED_SIZES,
+        unit_lexicon.SIZE_WORDS,
+        unit_lexicon.SPOKEN_SIZES,
+        unit_lexicon.NAMED_SIZES,
         query_lexicon.AGE_WORDS,
         query_lexicon.PEOPLE,
         FUNCTION_WORDS,

@@ -48,7 +48,7 @@ def read(text: str, locale: str = "en") -> list[Reading]:
     prices, sizes = PriceRules(tokens, price_words(language)), SizeRules(tokens)
     negations = _NegationRule(tokens, _negations(language))
     rules: tuple[Callable[[int], tuple[Reading, int] | None], ...] = (
-        *(prices.bounded, prices.money),
+        *(prices.bounded, prices.money, prices.led),
         *(sizes.quantity, sizes.size, sizes.measure),
         negations.at,
     )
@@ -56,12 +56,20 @@ def read(text: str, locale: str = "en") -> list[Reading]:
     i = 0
     while i < len(tokens):
         found = next(filter(None, (rule(i) for rule in rules)), None)
-        if found is None:
+        if found is None or _unsure_of(found[0], readings):
             i += 1
         else:
             reading, i = found
             readings.append(reading)
     return list(_apart(readings))
+
+
+def _unsure_of(reading: Reading, before: list[Reading]) -> bool:
+    """Whether it may be a size, but stands in a negation: "not too small"."""
+    if not isinstance(reading, Size) or reading.sure or not before:
+        return False
+    last = before[-1]
+    return isinstance(last, Negation) and reading.start < last.end
 
 
 def _apart(readings: list[Reading]) -> Iterator[Reading]:

@@ -7,13 +7,9 @@ language is theirs, or where a currency stands beside the number. All entries ar
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
-Bound = Literal["upper", "lower", "around", "range"]
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+from .unit_lexicon import COUNTED, Bound, words
 
 
 def _no_more() -> str:
@@ -28,19 +24,32 @@ def _no_more() -> str:
     )
 
 
+def _no_dearer() -> str:
+    """ "Not more expensive than" bounds above, whatever follows bounds below."""
+    return " | ".join(
+        f"{no} {dearer} than"
+        for no in ("not", "no", "isn't", "nothing")
+        for dearer in ("more expensive", "dearer", "pricier", "more costly", "higher")
+    )
+
+
 BOUNDS: Final[dict[str, dict[Bound, str]]] = {
     "en": {
         "upper": "under | below | beneath | less than | lower than | cheaper than | no more than | "
         "not more than | not over | not above | not exceeding | no higher than | up to | upto | "
         "at most | < | <= | =< | ≤ | maximum of | max of | budget of | budget is | budget around | "
         "within a budget of | limit of | limit is | capped at | nothing over | nothing above | "
-        f"nothing more than | {_no_more()}",
+        "can spend | can pay | can afford | willing to pay | willing to spend | want to spend | "
+        "maximum price | maximum price of | max price | max price of | top price | price limit | "
+        "price limit of | price cap | price cap of | max is | maximum is | "
+        f"nothing more than | {_no_more()} | {_no_dearer()}",
         "lower": "over | above | more than | greater than | higher than | at least | "
         "no less than | not less than | not under | not below | nothing under | nothing below | "
         "more expensive than | dearer than | pricier than | no cheaper than | not cheaper than | "
         "minimum of | min of | upwards of | in excess of | "
         "starting at | starting from | > | >= | => | ≥",
-        "around": "around | about | approx | approximately | roughly | circa | ~ | ≈ | close to | "
+        "around": "around | about | approx | approximately | roughly | circa | ca | ~ | ≈ | "
+        "close to | around the | about the | "
         "in the region of | in the neighbourhood of | in the neighborhood of",
         "range": "between | from",
     },
@@ -83,26 +92,50 @@ BOUNDS: Final[dict[str, dict[Bound, str]]] = {
     },
 }
 WITH_CURRENCY: Final[dict[Bound, str]] = {
-    "upper": "max | maximum | within | for | budget",
+    "upper": "max | maximum | within | for | budget | sub | sub -",
     "lower": "min | minimum | from",
 }
 """English words that bound a price only where a currency says so ("air max 90", "from 1990")."""
-CLOSING: Final = frozenset({"max", "maximum", "budget"})
-"""Those of them that bound a bare price at the end of a query ("jacket max 100")."""
-BEFORE_MAX: Final = _words("nike vapor zoom mad pepsi ultra iphone galaxy")
+CLOSING: Final[dict[str, float]] = {
+    **dict.fromkeys(("max", "maximum", "budget", "sub", "within", "min", "minimum"), 1.0),
+    **{"from": 10.0, "for": 20.0},
+}
+"""Those of them that bound a bare price at the end of a query ("jacket max 100"), and the least
+one: fewer are people or ages ("table for 6")."""
+LEADS: Final[dict[bool, str]] = {
+    True: "price | prices | priced | pricing | price of | priced at | price is | price range | "
+    "price range of | price tag of | with a price | with a price of | with price | in the range | "
+    "at a price of | in the price range | in the price range of | in the range of | cost | costs | "
+    "costing | that cost | that costs | which cost | which costs | that is priced",
+    False: "for | at | somewhere | anywhere | ideally | preferably | i have | i | my | on a | "
+    "with a | that is | that are | something | that | which",
+}
+"""What leads to a price and means nothing else; whether it says by itself that one follows."""
+TAILS: Final = (
+    "ish | - ish | or so | or thereabouts | mark | each | apiece | in total | to spend | "
+    "price range"
+)
+"""What may follow a price that is bounded already, and means nothing else."""
+BEFORE_MAX: Final = words("nike vapor zoom mad pepsi ultra iphone galaxy")
 """Words after which "max" is part of a name."""
 AFTER: Final[dict[Bound, str]] = {
-    "upper": "or less | or under | or below | or cheaper | and under | max | maximum | maximal",
-    "lower": "or more | and up | and over | and above | + | plus",
+    "upper": "or less | or under | or below | or cheaper | and under | and below | max | maximum | "
+    "maximal | tops | at most | at the most | limit | budget",
+    "lower": "or more | and up | and over | and above | or over | or above | upwards | + | plus | "
+    "min | minimum | at least",
     "around": "ish | - ish | or so | or thereabouts",
 }
 """What may follow a price with a currency."""
 AFTER_BARE: Final[dict[Bound, str]] = {
-    "upper": "or less | or under | or cheaper",
-    "around": "ish | - ish",
+    "upper": "or less | or under | or below | or cheaper | and under | and below | at most | "
+    "at the most | to spend",
+    "lower": "or more | and up | and over | and above | or over | or above | at least",
+    "around": "ish | - ish | or so | or thereabouts",
 }
-"""What of it a bare number, too."""
-RANGED: Final = _words("lens lenses zoom spf focal mm age ages size sizes years months level")
+"""What of it a bare number, too; from below no age ("8 and up")."""
+AFTER_CLOSING: Final = words("max maximum budget limit")
+"""What of it bounds a bare number at the end of a query, where that is a round one: "20 max"."""
+RANGED: Final = words("lens lenses zoom spf focal mm age ages size sizes years months level")
 """Words after which a range of bare numbers is none of prices ("lens 70-300")."""
 JOINS: Final[dict[str, str]] = {
     "en": "to | and | - | – | — | & | up to",
@@ -118,9 +151,9 @@ DOLLARS: Final = ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN")
 CROWNS: Final = ("SEK", "NOK", "DKK", "ISK")
 RUPEES: Final = ("INR", "PKR", "LKR", "NPR")
 PESOS: Final = ("MXN", "ARS", "CLP", "COP", "PHP")
-_CODES: Final = _words("usd eur gbp jpy chf cad aud nzd pln czk huf cny brl mxn zar krw sgd hkd")
+_CODES: Final = words("usd eur gbp jpy chf cad aud nzd pln czk huf cny brl mxn zar krw sgd hkd")
 CURRENCIES: Final[dict[str, tuple[str, ...]]] = {
-    **{code: (code.upper(),) for code in _CODES | _words("aed rub try sek nok dkk isk inr")},
+    **{code: (code.upper(),) for code in _CODES | words("aed rub try sek nok dkk isk inr")},
     **dict.fromkeys(("$", "dollar", "dollars", "bucks", "dólares", "dollari"), DOLLARS),
     **dict.fromkeys(("€", "euro", "euros"), ("EUR",)),
     **dict.fromkeys(("£", "quid", "pound", "pounds"), ("GBP",)),
@@ -134,85 +167,34 @@ CURRENCIES: Final[dict[str, tuple[str, ...]]] = {
     **{"₩": ("KRW",), "₽": ("RUB",), "₺": ("TRY",)},
 }
 """What a sign or word can mean; a sign that several countries use names all of them."""
-BEFORE: Final = (_CODES - {"cad"}) | _words("aed inr euro rs kr")
+BEFORE: Final = (_CODES - {"cad"}) | words("aed inr euro rs kr")
 """Words that name the currency of the number after them, beside the signs."""
 WEIGHTS_TOO: Final = frozenset({"pound", "pounds"})
 
-UNITS: Final[dict[str, str]] = {
-    "inch": "inch inches zoll pouces pulgadas pollici polegadas",
-    "cm": "cm centimeter centimeters centimetres",
-    "mm": "mm millimeter millimeters",
-    "m": "meter meters metre metres",
-    "ft": "ft foot feet",
-    "yd": "yd yard yards",
-    "ml": "ml milliliter milliliters",
-    "cl": "cl",
-    "l": "liter liters litre litres ltr",
-    "oz": "oz ounce ounces",
-    "gal": "gal gallon gallons",
-    "qt": "qt quart quarts",
-    "mg": "mg",
-    "g": "gram grams gramm grammes gr",
-    "kg": "kg kilo kilos kilogram kilograms",
-    "lb": "lb lbs",
-    "gb": "gb",
-    "tb": "tb",
-    "mb": "mb",
-    "w": "watt watts",
-    "v": "volt volts",
-    "mah": "mah",
-    "hz": "hz",
-    "ghz": "ghz",
-    "mp": "megapixel megapixels mp",
-    "month": "month months monate mois meses",
-    "year": "year years yr yrs jahre ans años anni",
-    "tog": "tog",
-    "denier": "denier",
-    "karat": "karat carat ct",
-}
-GLUED_UNITS: Final[dict[str, str]] = {
-    "inch": "in",
-    "m": "m",
-    "l": "l",
-    "g": "g",
-    "w": "w",
-    "v": "v",
-}
-"""Letters that are units only where they touch the number ("500g", not "32 in black")."""
-SIGN_UNITS: Final[dict[str, str]] = {'"': "inch", "”": "inch", "″": "inch"}
-COUNTED: Final = _words(
-    "pack packs pk pcs pc piece pieces count set sets pair pairs box boxes bottle bottles "
-    "capsules tablets rolls sheets cans dozen stück"
-)
-NOT_MONEY: Final = COUNTED | _words(
-    "calories calorie cal kcal carbs players player people persons person pages lumens minutes "
-    "minute min mins hours hour hrs seconds days weeks degrees mph kmh rpm db dpi psi percent "
-    "miles km stars birthday th st nd rd degree carb sugar sodium thread speed ply amp amps bar "
-    "generation gen inch feet points pieces"
+NOT_MONEY: Final = COUNTED | words(
+    "dozen calories calorie cal kcal carbs players player people persons person pages lumens "
+    "minutes minute min mins hours hour hrs seconds days weeks degrees mph kmh rpm db dpi psi "
+    "percent miles km stars birthday th st nd rd degree carb sugar sodium thread speed ply amp "
+    "amps bar generation gen inch feet points pieces"
 )
 """Nouns that make the number before them no price, beside the units."""
 
 NO_PRICE_SIGNS: Final = tuple("%\"'°/:#*”″′&@")
 """Signs that touch a number only where it is no price."""
-AGE_WORDS: Final = _words("age ages aged kids kid children child toddlers toddler babies")
-OLDEST_CHILD: Final = 21
-PEOPLE: Final = _words(
-    "men mens man women womens woman ladies adults adult people seniors players person"
+AGE_WORDS: Final = words(
+    "age ages aged kids kid children child toddlers toddler babies baby boys boy girls girl son "
+    "daughter grandson granddaughter nephew niece teens teenager teenagers"
 )
-NUMBERED: Final = _words(
+OLDEST_CHILD: Final = 21
+PEOPLE: Final = words(
+    "men mens man women womens woman ladies adults adult people seniors players person someone "
+    "somebody anyone"
+)
+NUMBERED: Final = words(
     "no number nr size sizes sz uk us eu level grade chapter volume vol part episode season "
     "model iphone galaxy max pro air mini series version gen generation page windows"
 )
 """Words that make the number after them a name or a size, not a price."""
-
-SIZE_WORDS: Final = _words("size sizes sz größe gr taille talla taglia tamanho maat misura numero")
-SIZE_SYSTEMS: Final = _words("uk us eu")
-LETTER_SIZES: Final = _words("xs xxs xl xxl xxxl xxxxl")
-SPOKEN_SIZES: Final = _words("s m l small medium large")
-"""Sizes only after a word for size."""
-NAMED_SIZES: Final = _words(
-    "queen king full twin double single plus one petite junior travel family life crib"
-)
 
 NEGATIONS: Final[dict[str, dict[str, str]]] = {
     "en": {
@@ -238,18 +220,18 @@ NEGATIONS: Final[dict[str, dict[str, str]]] = {
 """What turns the words after it round. What stands after ``without`` is always unwanted;
 ``not`` and ``no`` only count before something that the shop sells: "not your mother's"; ``free``
 only before what is no brand, which "cruelty free from lush" wants."""
-FILLERS: Final = _words(
+FILLERS: Final = words(
     "any in for the a an of made de en color colour from by with one ones these those that"
 )
 """May stand between a negation and what it negates."""
-ARTICLES: Final = _words("a an the")
-TITLES: Final = _words("a an the you me your my us him her")
+ARTICLES: Final = words("a an the")
+TITLES: Final = words("a an the you me your my us him her")
 """After "without" these begin a title: "rebel without a cause"."""
-STOPS: Final = _words(
+STOPS: Final = words(
     "for with in on under over below above between from to by at as but and-not less more up "
     "around about für mit pour avec para con per met voor com"
 )
 """Words that end what a negation negates."""
-PLACES: Final = _words("over under above below on in")
+PLACES: Final = words("over under above below on in")
 """Those of them that may begin it: "not over ear"."""
-AND_OR: Final = _words("and or nor & , + / und oder et ou y o e en of")
+AND_OR: Final = words("and or nor & , + / und oder et ou y o e en of")

@@ -14,14 +14,14 @@ import msgspec
 
 from engine import Span
 
+from .asked_measures import asked_by
 from .color_kin import DARKER, LIGHTER, colors_in, fits_shade, is_shade
 from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS, Match
 from .query_facts import Facts, chosen, model_span
 from .query_grammar import Negation, Reading
 from .query_negation import doubtful, negated
-from .query_sizes import Measure, Quantity, Size
-from .title_measures import measures_of
+from .query_sizes import Measure, Quantity, Size, same_size
 from .word_forms import Word, forms, next_word, words_of
 
 NAMES = frozenset({"creator", "product_name", "product_number", "content"})
@@ -90,17 +90,18 @@ def _measured(reading: Reading, facts: Facts) -> Span | None:
     if isinstance(reading, Size):
         label, sure = "size", reading.sure
         fields = _about_sizes(facts)
-        ways = [f"{reading.system} {reading.size}", reading.size, typed]
+        ways = [f"{reading.system} {reading.size}", reading.size, typed, *same_size(reading.size)]
     elif isinstance(reading, Measure):
-        label, sure = "UoM", True
-        ways = [f"{reading.amount:g} {reading.unit}", typed]
+        label, sure, ways = "UoM", True, [typed]
+        if reading.amount == reading.most:
+            ways.insert(0, f"{reading.amount:g} {reading.unit}")
     elif isinstance(reading, Quantity):
         label, sure, ways = "quantity", True, [typed]
     else:
         return None
     found = next(filter(None, (facts.gazetteer.exactly(way, fields) for way in ways)), ())
     best = found[0] if found else None
-    if best is None and (asked := measures_of(typed)):
+    if best is None and (asked := asked_by(reading)):
         best = facts.gazetteer.measured(asked, _about_sizes(facts))
     if best is not None:
         return Span(*places, label, typed, 1.0, best.field, best.values, "boost")

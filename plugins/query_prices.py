@@ -8,32 +8,30 @@ from __future__ import annotations
 
 from functools import cache
 
+import msgspec
 from msgspec import Struct
 
-from engine import fold
-
 from . import query_lexicon as lexicon
-from .query_lexicon import Bound
+from .query_money import SIZE_WORDS, UNITS, Amount, money_at
 from .query_tokens import Phrases, Tokens, phrases_of
+from .unit_lexicon import Bound
 
 SPREAD = 0.2
 """"Around 50" is 40 to 60: a fifth either way."""
-MAX_PRICE = 1e9
 SPELLED = 10
 """The least number that is a price as a word without a currency: "under one roof"."""
 LEAST_OF_RANGE, WIDEST_STEP = 10, 1.5
 """Of a bare range at the end of a query ("jacket 50-100"): the least lower end, and how many times
 that the upper end is at least. Sizes and ages are small or near one another ("8-10", "110-116")."""
 
-CURRENCIES = {fold(word): codes for word, codes in lexicon.CURRENCIES.items()}
-UNITS = {fold(word): unit for unit, words in lexicon.UNITS.items() for word in words.split()}
-SIZE_WORDS = frozenset(map(fold, lexicon.SIZE_WORDS))
-_BEFORE = frozenset(w for w in CURRENCIES if w in lexicon.BEFORE or not w.isalpha())
+YEARS = 1900, 2100
+"""Numbers that are years after "from" and "for"."""
 
 
 class Price(Struct, frozen=True):
     """A price range. ``currencies`` are the ISO codes that what was written can mean; empty
-    where it names none. ``weight``: it can as well be a weight ("under 50 pounds")."""
+    where it names none. ``weight``: it can as well be a weight ("under 50 pounds"). ``bare``:
+    nothing but its place says that it is one ("jacket 50-100")."""
 
     start: int
     end: int
@@ -41,6 +39,7 @@ class Price(Struct, frozen=True):
     lte: float | None = None
     currencies: tuple[str, ...] = ()
     weight: bool = False
+    bare: bool = False
 
 
 class PriceWords:
@@ -60,6 +59,8 @@ class PriceWords:
         self.money_joins = Phrases((phrase, None) for name in every for phrase in joins[name])
 
 
+_LEADS = Phrases(phrases_of(lexicon.LEADS))
+_TAILS = Phrases((phrase, None) for phrase in lexicon.TAILS.split(" | "))
 _AFTER = Phrases(phrases_of(lexicon.AFTER))
 _AFTER_BARE = Phrases(phrases_of(lexicon.AFTER_BARE))
 _DASHES = "-", "–", "—", "to"
@@ -69,16 +70,6 @@ _DASHES = "-", "–", "—", "to"
 def price_words(language: str) -> PriceWords:
     """The tables, made once per language."""
     return PriceWords(language if language in lexicon.BOUNDS else "en")
-
-
-class _Amount(Struct, frozen=True):
-    """``number`` is the token of the number, ``next`` the first one after all of it."""
-
-    value: float
-    currencies: tuple[str, ...]
-    number: int
-    next: int
-    weight: bool = False
 
 
 class PriceRules:
@@ -95,45 +86,101 @@ class PriceRules:
         for table, bare in ((self._words.bounds, True), (self._words.money_bounds, False)):
             if known := table.at(self._tokens, i):
                 bound, after = known
+                after += self._tokens.has(after, ".") and self._tokens.glued(after)  # "max. 20"
                 rule = self._range if bound == "range" else self._single
                 if found := rule(i, after, bound, bare or self._closes(i, after)):
                     return found
         return None
 
-    def _closes(self, i: int, after: int) -> bool:
-        """Whether a bound that is also part of names ends the query: ``jacket max 100``, but no
-        ``air max 90`` nor ``max 90 shoes``."""
+    def led(self, i: int) -> tuple[Price, int] | None:
+        """``for less than 20``, ``price 10-20``, ``in the 10 to 20 range``: with the words that
+        only lead to a price."""
         tokens = self._tokens
-        if not (i and tokens.among(i, lexicon.CLOSING) and after + 1 == len(tokens)):
+        lead = None if tokens.glued(i) else _LEADS.at(tokens, i)
+        if lead is None:
+            return self._within(i)
+        said, at = lead
+        if more := _LEADS.at(tokens, at):
+            said, at = said or more[0], more[1]
+        found = self.bounded(at) or self.money(at)
+        if found is None and said:
+            found = self._range(i, at, "range", bare=True) or self._single(
+                i, at, "around", bare=True
+            )
+        if found is None or found[0].bare:
+            return None
+        return msgspec.structs.replace(found[0], start=tokens[i].start), found[1]
+
+    def _within(self, i: int) -> tuple[Price, int] | None:
+        """``in the 10 to 20 range``"""
+        tokens = self._tokens
+        if not (tokens.has(i, "in") and tokens.has(i + 1, "the")):
+            return None
+        found = self._range(i, i + 2, "range", bare=True)
+        if found is None or not tokens.has(found[1], "range"):
+            return None
+        end = found[1] + 1
+        return msgspec.structs.replace(found[0], end=tokens[end - 1].end), end
+
+    def _closes(self, i: int, after: int) -> bool:
+        """Whether a bound that is also part of names ends the query, or another bound follows:
+        ``jacket max 100``, ``min 10 max 20``, but no ``air max 90`` nor ``max 90 shoes``."""
+        tokens = self._tokens
+        least = lexicon.CLOSING.get(tokens[i].text)
+        found = money_at(self._tokens, after) if i and least is not None else None
+        if found is None or least is None or found.value < least:
+            return False
+        if least > 1 and YEARS[0] <= found.value < YEARS[1]:
+            return False
+        if found.next < len(tokens) and not tokens.among(found.next, lexicon.CLOSING):
             return False
         before = tokens[i - 1]
         return before.text not in lexicon.NUMBERED and before.text not in lexicon.BEFORE_MAX
 
     def money(self, i: int) -> tuple[Price, int] | None:
         """``$60``, ``20-40 €``, ``60 euros or less``, ``60 or less``."""
-        low = self._amount(i)
+        low = money_at(self._tokens, i)
         if low is None:
             return None
         if join := self._words.money_joins.at(self._tokens, low.next):
-            high = self._amount(join[1])
+            high = money_at(self._tokens, join[1])
             if high and (low.currencies or high.currencies) and low.value < high.value:
                 return self._between(i, low, high), high.next
         said = (_AFTER if low.currencies else _AFTER_BARE).at(self._tokens, low.next)
-        if said and (low.currencies or self._may_be_price(i, low, said[0], said[1])):
+        if said and (low.currencies or self._bounded_after(i, low, *said)):
             return self._price(i, said[1], said[0], low), said[1]
-        if not low.currencies and (high := self._closing_range(i, low)):
-            return self._between(i, low, high), high.next
-        if not low.currencies or low.weight:
-            return None
-        return self._price(i, low.next, "around", low), low.next
+        if low.currencies:
+            return None if low.weight else (self._price(i, low.next, "around", low), low.next)
+        if high := self._closing_range(i, low):
+            found = self._between(i, low, high)
+            return msgspec.structs.replace(found, bare=True), high.next
+        return self._closed(i, low)
 
-    def _closing_range(self, i: int, low: _Amount) -> _Amount | None:
+    def _bounded_after(self, i: int, low: Amount, bound: Bound, end: int) -> bool:
+        """Whether a bare number with a bound behind it may be a price."""
+        aged = bound == "lower" and low.value <= lexicon.OLDEST_CHILD
+        return not aged and self._may_be_price(i, low, bound, end)
+
+    def _closed(self, i: int, low: Amount) -> tuple[Price, int] | None:
+        """``jacket 100 max``, but no ``iphone 15 max``."""
+        tokens, end = self._tokens, low.next + 1
+        if not (i and tokens.among(low.next, lexicon.AFTER_CLOSING) and end == len(tokens)):
+            return None
+        if (
+            low.value < LEAST_OF_RANGE
+            or low.value % 5
+            or not self._may_be_price(i, low, "upper", end)
+        ):
+            return None
+        return self._price(i, end, "upper", low), end
+
+    def _closing_range(self, i: int, low: Amount) -> Amount | None:
         """The upper end of a range of bare numbers after which the query ends, where they are
         digits that look like prices: tens, and well apart."""
         tokens = self._tokens
         if not i or tokens.glued(i) or not tokens.has(low.next, *_DASHES):
             return None
-        high = self._amount(low.next + 1)
+        high = money_at(self._tokens, low.next + 1)
         if high is None or high.next != len(tokens) or tokens[i - 1].text in lexicon.RANGED:
             return None
         tens = not (low.value % 10 or high.value % 10) and tokens.is_kind(i, "number")
@@ -141,51 +188,35 @@ class PriceRules:
         return high if tens and apart and self._may_be_price(i, high, "range") else None
 
     def _single(self, i: int, after: int, bound: Bound, bare: bool) -> tuple[Price, int] | None:
-        amount = self._amount(after)
+        amount = money_at(self._tokens, after)
         if amount is None:
             return None
         if not amount.currencies and not (bare and self._may_be_price(i, amount, bound)):
             return None
-        return self._price(i, amount.next, bound, amount), amount.next
+        end = self._tail(amount.next)
+        return self._price(i, end, bound, amount), end
 
     def _range(self, i: int, after: int, bound: Bound, bare: bool) -> tuple[Price, int] | None:
-        low = self._amount(after)
+        low = money_at(self._tokens, after)
         joins = self._words.joins if bare else self._words.money_joins
         if low is None or not (join := joins.at(self._tokens, low.next)):
             return None
-        high = self._amount(join[1])
+        high = money_at(self._tokens, join[1])
         if high is None:
             return None
         named = low.currencies or high.currencies
         if not named and not (bare and self._may_be_price(i, high, bound)):
             return None
-        return self._between(i, low, high), high.next
+        end = self._tail(high.next)
+        found = self._between(i, low, high)
+        return msgspec.structs.replace(found, end=self._tokens[end - 1].end), end
 
-    def _amount(self, i: int) -> _Amount | None:
-        """A number with what says it is money, before or after it."""
-        tokens = self._tokens
-        currencies: tuple[str, ...] = ()
-        if tokens.has(i, "us", "a", "c", "r") and tokens.has(i + 1, "$") and tokens.glued(i + 1):
-            i += 1
-        if tokens.among(i, _BEFORE):
-            currencies = CURRENCIES[tokens[i].text]
-            i += 2 if tokens.has(i + 1, ".") and tokens.glued(i + 1) else 1
-        counted, number = tokens.counted(i), i
-        if counted is None or (tokens.after_word(i) and not currencies):
-            return None
-        value, i = counted
-        if tokens.has(i, "k") and tokens.glued(i):
-            value, i = value * 1000, i + 1
-        weight = False
-        if not currencies and tokens.among(i, CURRENCIES):
-            of_the_next = tokens.glued(i + 1) and tokens.is_kind(i + 1, "number")
-            if not (of_the_next and tokens.is_kind(i, "sign")):
-                currencies = CURRENCIES[tokens[i].text]
-                weight = tokens[i].text in lexicon.WEIGHTS_TOO
-                i += 1
-        return _Amount(value, currencies, number, i, weight) if value <= MAX_PRICE else None
+    def _tail(self, i: int) -> int:
+        """The token after what may follow a bounded price: ``around 70ish``."""
+        known = _TAILS.at(self._tokens, i)
+        return known[1] if known else i
 
-    def _may_be_price(self, i: int, amount: _Amount, bound: Bound, end: int | None = None) -> bool:
+    def _may_be_price(self, i: int, amount: Amount, bound: Bound, end: int | None = None) -> bool:
         """Whether nothing speaks against a bare number's being a price, which with what belongs to
         it goes to token ``end``."""
         tokens, after = self._tokens, end or amount.next
@@ -209,14 +240,14 @@ class PriceRules:
             return False
         return not (tokens.among(after, UNITS) or tokens.among(after, lexicon.NOT_MONEY))
 
-    def _price(self, first: int, end: int, bound: Bound, amount: _Amount) -> Price:
+    def _price(self, first: int, end: int, bound: Bound, amount: Amount) -> Price:
         value = amount.value
         gte = {"lower": value, "around": round(value * (1 - SPREAD), 2)}.get(bound)
         lte = {"upper": value, "around": round(value * (1 + SPREAD), 2)}.get(bound)
         places = self._tokens.places(first, end)
         return Price(*places, gte, lte, amount.currencies, amount.weight)
 
-    def _between(self, first: int, low: _Amount, high: _Amount) -> Price:
+    def _between(self, first: int, low: Amount, high: Amount) -> Price:
         lower, upper = sorted((low.value, high.value))
         places = self._tokens.places(first, high.next)
         named = low.currencies or high.currencies

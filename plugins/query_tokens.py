@@ -13,13 +13,6 @@ T = TypeVar("T")
 # No alternative can begin where another one ends, so the scan is linear in the text.
 _TOKEN = re.compile(r"(\d+(?:[.,]\d+)*)|([^\W\d_]+(?:['’`´][^\W\d_]+)*)|([^\w\s]|_)")
 _LONGEST_NUMBER = 15
-_ONES = (
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-)
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_SMALL = {word: float(n) for n, word in enumerate(_ONES.split(), start=1)}
-_ROUND = {word: 10.0 * n for n, word in enumerate(_TENS.split(), start=2)}
 
 
 class Token(NamedTuple):
@@ -73,46 +66,8 @@ class Tokens:
         return self._tokens[first].start, self._tokens[end - 1].end
 
     def number(self, i: int) -> float | None:
-        """What token ``i`` counts."""
+        """What the digits of token ``i`` count; words: :mod:`plugins.number_words`."""
         return number_of(self._tokens[i].text) if self.is_kind(i, "number") else None
-
-    def counted(self, i: int) -> tuple[float, int] | None:
-        """What stands at token ``i`` counts, and the token after it: digits or English words
-        ("fifty", "twenty-five", "a hundred", "two hundred and fifty")."""
-        value = self.number(i)
-        if value is not None:
-            return value, i + 1
-        if self.has(i, "a") and self.has(i + 1, "thousand"):
-            found: tuple[float, int] | None = (1.0, i + 1)
-        else:
-            found = self._below_thousand(i)
-        if found is None or not self.has(found[1], "thousand"):
-            return found
-        value, at = found[0] * 1000, found[1] + 1
-        rest = self._below_thousand(at + self.has(at, "and"))
-        return (value + rest[0], rest[1]) if rest else (value, at)
-
-    def _below_thousand(self, i: int) -> tuple[float, int] | None:
-        if self.has(i, "a") and self.has(i + 1, "hundred"):
-            found: tuple[float, int] | None = (1.0, i + 1)
-        else:
-            found = self._below_hundred(i)
-        if found is None or not self.has(found[1], "hundred"):
-            return found
-        value, at = found[0] * 100, found[1] + 1
-        rest = self._below_hundred(at + self.has(at, "and"))
-        return (value + rest[0], rest[1]) if rest else (value, at)
-
-    def _below_hundred(self, i: int) -> tuple[float, int] | None:
-        if self.among(i, _SMALL):
-            return _SMALL[self._tokens[i].text], i + 1
-        if not self.among(i, _ROUND):
-            return None
-        value, at = _ROUND[self._tokens[i].text], i + 1
-        ones = at + (self.has(at, "-") and self.glued(at))
-        if self.among(ones, _SMALL) and _SMALL[self._tokens[ones].text] < 10:
-            return value + _SMALL[self._tokens[ones].text], ones + 1
-        return value, at
 
 
 def number_of(text: str) -> float | None:
@@ -141,23 +96,30 @@ class Phrases(Generic[T]):
     first given counts."""
 
     def __init__(self, entries: Iterable[tuple[str, T]]) -> None:
-        table: dict[str, list[tuple[tuple[str, ...], T]]] = {}
+        self._single: dict[str, T] = {}
+        # By their first two words, for many begin with the same one ("not more than").
+        self._longer: dict[str, dict[str, list[tuple[tuple[str, ...], T]]]] = {}
         for phrase, meaning in entries:
             tokens = Tokens(phrase)
-            words = tuple(tokens[i].text for i in range(len(tokens)))
-            table.setdefault(words[0], []).append((words, meaning))
-        for same in table.values():
+            first, *rest = (tokens[i].text for i in range(len(tokens)))
+            if not rest:
+                self._single.setdefault(first, meaning)
+                continue
+            same = self._longer.setdefault(first, {}).setdefault(rest[0], [])
+            same.append((tuple(rest), meaning))
             same.sort(key=lambda entry: -len(entry[0]))
-        self._table = table
 
     def at(self, tokens: Tokens, i: int) -> tuple[T, int] | None:
         """The meaning of the longest phrase that begins at token ``i``, and where it ends."""
         if i >= len(tokens):
             return None
-        for words, meaning in self._table.get(tokens[i].text, ()):
-            if all(tokens.has(i + k, word) for k, word in enumerate(words)):
-                return meaning, i + len(words)
-        return None
+        first = tokens[i].text
+        longer = self._longer.get(first)
+        if longer is not None and i + 1 < len(tokens):
+            for rest, meaning in longer.get(tokens[i + 1].text, ()):
+                if all(tokens.has(i + k, word) for k, word in enumerate(rest, start=1)):
+                    return meaning, i + 1 + len(rest)
+        return (self._single[first], i + 1) if first in self._single else None
 
 
 def phrases_of(table: Mapping[T, str]) -> list[tuple[str, T]]:

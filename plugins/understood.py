@@ -39,13 +39,14 @@ from msgspec import Meta, Struct
 
 from engine import Query, QueryPlan, Ranker, RankingBatch, Register, Span, Vectors, hookimpl
 
+from .asked_measures import asked_in
 from .color_kin import colors_in, kin_words
 from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS
 from .kind_names import other_names
 from .likely_kinds import likely_kinds
 from .query_filters import POINTING
-from .title_measures import contradict, measures_of
+from .title_measures import agree, contradict, measures_of
 from .title_words import TitleTest, any_phrase, every_word, graded_words, says
 from .word_forms import forms, words_of
 
@@ -128,7 +129,7 @@ class Understood:
     def _lifts(self, batch: RankingBatch, titles: Sequence[str]) -> list[tuple[str, Shares]]:
         plan = batch.plan
         wishes = _wishes(plan, batch.columns)
-        asked = measures_of(plan.read)
+        asked = asked_in(plan.read)
         kind = np.zeros(len(titles))
         had: list[tuple[str, Shares]] = []
         for wish in wishes:
@@ -137,7 +138,7 @@ class Understood:
             if wish.is_kind:
                 kind = np.maximum(kind, granted)
         if asked:
-            stated = np.asarray([bool(asked & measures_of(title)) for title in titles], float)
+            stated = np.asarray([agree(asked, measures_of(title)) for title in titles], float)
             had.append(("measure", stated))
         unclear = _not_understood(plan)
         whole = sum(wish.weight for wish in wishes) + bool(asked) + unclear
@@ -240,7 +241,7 @@ def _faults(batch: RankingBatch, titles: Sequence[str]) -> Iterator[tuple[str, f
         yield "not wanted", SUNK, sorted(unwanted)
     if lacking := _lacking(batch.plan, titles):
         yield "not as the words say", SUNK, lacking
-    if asked := measures_of(batch.plan.read):
+    if asked := asked_in(batch.plan.read):
         others = [n for n, title in enumerate(titles) if contradict(asked, measures_of(title))]
         if others:
             yield "another measure", CONTRADICTED, others

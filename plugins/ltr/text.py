@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..gazetteer import FUNCTION_WORDS
-from ..query_lexicon import GLUED_UNITS
-from ..query_prices import UNITS
+from ..query_money import GLUED_LETTERS, UNITS
 from ..word_forms import form_of
 
 Words = npt.NDArray[np.uint32]
@@ -33,7 +32,7 @@ CACHED_WORDS = 65_536
 # alternative can begin where another one ends.
 _WORD = re.compile(r"\d+(?:[.,/]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[\"”″]")
 _CODE = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
-_UNITS = {**UNITS, **{letters: unit for unit, letters in GLUED_UNITS.items()}, "in": "inch"}
+_UNITS = {**UNITS, **GLUED_LETTERS, "in": "inch"}
 _UNIT_FORMS = frozenset(_UNITS.values())
 _SIGNS = {'"': "inch", "”": "inch", "″": "inch"}
 _HEAD_ENDS = frozenset({"in", "with", "for", "w"})

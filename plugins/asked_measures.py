@@ -1,0 +1,26 @@
+"""The measures and pack sizes that a query asks for, to be compared with those of titles."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import inf
+
+from .query_grammar import Reading, read
+from .query_sizes import Measure, Quantity
+from .title_measures import Measures, Stated, stated
+
+
+@lru_cache(maxsize=4096)
+def asked_in(text: str) -> Measures:
+    """What a query asks for; with "at least 100 ml" all from there up."""
+    return frozenset(measure for reading in read(text) for measure in asked_by(reading))
+
+
+def asked_by(reading: Reading) -> Measures:
+    """What one reading asks for; nothing where it is no measure."""
+    if isinstance(reading, Measure):
+        return frozenset(stated(reading.unit, reading.amount, reading.most))
+    if isinstance(reading, Quantity):
+        most = inf if reading.or_more else reading.count
+        return frozenset({Stated("count", reading.count, most)})
+    return frozenset()
