@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from math import inf
 
@@ -11,9 +12,16 @@ from .title_measures import Measures, Stated, stated
 
 
 @lru_cache(maxsize=4096)
-def asked_in(text: str) -> Measures:
-    """What a query asks for; with "at least 100 ml" all from there up."""
-    return frozenset(measure for reading in read(text) for measure in asked_by(reading))
+def asked_in(text: str) -> tuple[Measures, Measures]:
+    """What a query asks for (with "at least 100 ml" all from there up), and what it does not want
+    ("not a multipack")."""
+    readings = read(text)
+    unwanted = [r for r in readings if isinstance(r, Measure | Quantity) and r.unwanted]
+    return _of(r for r in readings if r not in unwanted), _of(unwanted)
+
+
+def _of(readings: Iterable[Reading]) -> Measures:
+    return frozenset(measure for reading in readings for measure in asked_by(reading))
 
 
 def asked_by(reading: Reading) -> Measures:

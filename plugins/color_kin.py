@@ -53,7 +53,8 @@ _FAMILIES_OF: Final[dict[str, frozenset[str]]] = {
     for shades in FAMILIES.values()
     for shade in shades.split()
 }
-_NAMES: Final = frozenset({*FAMILIES, *_FAMILIES_OF})
+ALL_COLORS: Final = frozenset({*FAMILIES, *_FAMILIES_OF})
+"""The names of colours, as forms."""
 
 
 def colors_in(forms: Iterable[str]) -> frozenset[str]:
@@ -62,7 +63,7 @@ def colors_in(forms: Iterable[str]) -> frozenset[str]:
 
 
 def _name(form: str) -> str:
-    if form in _NAMES:
+    if form in ALL_COLORS:
         return form
     if form.endswith("ish"):  # greenish, reddish, whitish
         stem = form.removesuffix("ish")
@@ -103,5 +104,5 @@ def is_shade(modifier: str, held: Iterable[str]) -> bool:
 def kin_words(asked: Iterable[str]) -> dict[str, float]:
     """The names of colours akin to those asked for, with how near they are."""
     names = tuple(asked)
-    near = {name: kinship(names, (name,)) for name in _NAMES}
+    near = {name: kinship(names, (name,)) for name in ALL_COLORS}
     return {name: nearness for name, nearness in near.items() if nearness}

@@ -22,6 +22,8 @@ _OPPOSED: Final[Mapping[str, frozenset[str]]] = {
     "baby": frozenset({"man", "woman"}),
     "toddler": frozenset({"man", "woman"}),
 }
+CHILDREN: Final = frozenset({"kid", "baby", "toddler"})
+"""Names of those who are surely not grown up."""
 _CODES: Final[Mapping[str, str]] = {
     form_of(code): form_of(name)
     for name, codes in DEPARTMENT_FAMILIES.items()

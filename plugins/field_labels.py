@@ -95,14 +95,22 @@ COLOR_FAMILIES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Where a shop does not have a shade, the first of these that it has stands for it."""
 COLOR_GROUPS: Final[dict[str, str]] = {
+    "warm": "red orange yellow gold pink coral peach rust mustard maroon burgundy terracotta amber",
+    "cool": "blue green purple violet teal turquoise aqua navy lavender lilac mint sky silver",
+    "dark": "black navy maroon burgundy charcoal brown purple plum",
+    "light": "white cream beige ivory pink peach lavender mint yellow sky",
+    "muted": "beige taupe khaki olive mauve grey mustard rust cream",
     "earth": "brown beige khaki olive tan rust mustard camel taupe copper terracotta sand",
     "earthy": "brown beige khaki olive tan rust mustard camel taupe copper terracotta sand",
     "autumn": "brown orange rust mustard maroon burgundy olive copper",
     "pastel": "pink peach lavender lilac mint cream mauve lemon",
     "neutral": "beige white cream grey black taupe nude tan sand ivory ecru",
-    "bright": "red yellow orange pink lime fuchsia magenta turquoise",
     "skin": "nude beige skin tan",
     "jewel": "emerald ruby sapphire purple teal burgundy magenta",
+    **dict.fromkeys(
+        ("bright", "brightly", "vivid", "vibrant", "neon"),
+        "red yellow orange pink lime fuchsia magenta turquoise",
+    ),
 }
 """Colours that have a name together before a word of :data:`COLOR_NOUNS`: "in earth tones"."""
 COLOR_NOUNS: Final = ("color", "colored", "coloured", "tone", "toned", "shade", "hue")
@@ -122,6 +130,16 @@ RELATIVES: Final[dict[str, str]] = {
 FOR_WHOM: Final = ("my", "our", "for")
 """What must stand before them: "mom jeans" and a "boyfriend shirt" are women's."""
 
+
+def color_group(phrase: str) -> frozenset[str]:
+    """The colours that have a name together, in their forms: of "warm colours" those that are warm;
+    none of any other phrase."""
+    words = [word.form for word in words_of(phrase)]
+    named = len(words) == 2 and words[1] in _COLOR_NOUNS and COLOR_GROUPS.get(words[0])
+    return forms(named) if named else frozenset()
+
+
+_COLOR_NOUNS: Final = forms(" ".join(COLOR_NOUNS))
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 

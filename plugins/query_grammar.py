@@ -28,7 +28,7 @@ class Negation(Struct, frozen=True):
     ("without timer"). ``describes``: only what tells how a thing is can be unwanted, for "no
     tie laces" are laces. ``valued``: only what a field has a value for, for "without a cause" is
     part of a title and "without the heel" is not. ``free``: no brand can be unwanted, for "cruelty
-    free from lush" wants it."""
+    free from lush" wants it. ``number``: it begins with one ("no 5")."""
 
     start: int
     end: int
@@ -37,6 +37,7 @@ class Negation(Struct, frozen=True):
     describes: bool = False
     valued: bool = False
     free: bool = False
+    number: bool = False
 
 
 Reading = Price | Measure | Size | Quantity | Negation
@@ -73,13 +74,22 @@ def _unsure_of(reading: Reading, before: list[Reading]) -> bool:
 
 
 def _apart(readings: list[Reading]) -> Iterator[Reading]:
-    """Negations end where the next reading begins."""
+    """Negations end where the next reading begins; a measure right after one is unwanted, any other
+    number says nothing of what is."""
+    unwanted = False
     for reading, after in zip_longest(readings, readings[1:]):
         if isinstance(reading, Negation) and after is not None and after.start < reading.end:
-            if after.start > reading.body:
+            unwanted = after.start <= reading.body
+            if not unwanted:
                 yield msgspec.structs.replace(reading, end=after.start)
+        elif isinstance(reading, Negation) and reading.number:
+            continue
+        elif unwanted and isinstance(reading, Measure | Quantity):
+            yield msgspec.structs.replace(reading, unwanted=True)
+            unwanted = False
         else:
             yield reading
+            unwanted = False
 
 
 @cache
@@ -97,7 +107,7 @@ class _NegationRule:
         """``not black``, ``without sugar``, ``non-leather``, ``-black``; the token to go on with
         is the first negated one, for a size or a price may stand there."""
         tokens = self._tokens
-        found = self._minus(i) if tokens.has(i, "-") else self._cue(i)
+        found = self._minus(i) if tokens.has(i, "-") else self._every(i) or self._cue(i)
         if found is None:
             return None
         cue, body = found
@@ -106,15 +116,19 @@ class _NegationRule:
             body += 1
         valued = cue == "without" and tokens.among(body, lexicon.ARTICLES)
         body += valued
-        end = body
-        while end - body < MAX_NEGATED and self._goes_on(body, end):
+        end, negated = body, 0
+        while negated < MAX_NEGATED and self._goes_on(body, end):
+            negated += not (tokens.is_kind(end, "sign") or tokens.among(end, lexicon.AND_OR))
             end += 1
-        if end == body:
+        if end == body and not tokens.is_kind(body, "number"):
             return None
-        always = cue == "without" and not valued and tokens[body].text not in lexicon.TITLES
+        end = max(end, body + 1)
+        sure = cue in ("without", "instead")
+        always = sure and not valued and tokens[body].text not in lexicon.TITLES
         places = tokens.places(i, end)
         start, free = tokens[body].start, cue == "free"
-        return Negation(*places, start, always, cue == "no", valued, free), body
+        number = tokens.is_kind(body, "number")
+        return Negation(*places, start, always, cue == "no", valued, free, number), body
 
     def _minus(self, i: int) -> tuple[str, int] | None:
         """A minus before a word, and no hyphen within one ("t -shirt")."""
@@ -122,6 +136,22 @@ class _NegationRule:
         if tokens.glued(i) or not (tokens.glued(i + 1) and tokens.is_kind(i + 1, "word")):
             return None
         return None if i and len(tokens[i - 1].text) == 1 else ("not", i + 1)
+
+    def _every(self, i: int) -> tuple[str, int] | None:
+        """``in any colour but``, ``any brand except``: with the words that say nothing; or the
+        "but" of ``any lipstick but the red one``."""
+        tokens = self._tokens
+        if tokens.has(i, "but"):
+            before = range(max(0, i - MAX_NEGATED), i)
+            return ("not", i + 1) if any(tokens.among(k, lexicon.EVERY) for k in before) else None
+        at = i + tokens.among(i, lexicon.IN_ANY)
+        if not tokens.among(at, lexicon.EVERY):
+            return None
+        end = at + 1
+        while end - at <= MAX_NEGATED and tokens.among(end, lexicon.NEUTRAL):
+            end += 1
+        end += tokens.has(end, ",")
+        return self._cue(end) or (("not", end + 1) if tokens.has(end, "but") else None)
 
     def _cue(self, i: int) -> tuple[str, int] | None:
         tokens = self._tokens

@@ -198,11 +198,17 @@ NUMBERED: Final = words(
 
 NEGATIONS: Final[dict[str, dict[str, str]]] = {
     "en": {
-        "without": "without | w/o | with no | with out",
+        "without": "without | w/o | with no | with out | has no | have no | having no | "
+        "that has no | that have no | doesn't have | does not have | don't have | lacking | "
+        "with zero",
+        "instead": "rather than | instead of",
         "not": "not | but not | and not | non | except | except for | excluding | exclude | "
         "other than | anything but | but no | isn't | is not | that isn't | that is not | aren't | "
         "which is not | don't want | dont want | do not want | avoid | avoiding | minus | "
-        "apart from | aside from | rather than | instead of | anything except | all but | "
+        "apart from | aside from | anything except | all but | excl | neither | never | "
+        "must not be | mustn't be | should not be | shouldn't be | can't be | cannot be | "
+        "skip the | leave out | leaving out | omit | omitting | can't stand | cant stand | "
+        "i dislike | allergic to | don't wear | dont wear | don't need | not another | "
         "but nothing | and nothing | nothing in | nothing with | nothing made | "
         "isnt | arent | are not | that are not | which are not | that's not | thats not | "
         "that aren't | don't like | dont like | doesn't like | doesnt like | do not like | "
@@ -234,4 +240,14 @@ STOPS: Final = words(
 """Words that end what a negation negates."""
 PLACES: Final = words("over under above below on in")
 """Those of them that may begin it: "not over ear"."""
+EVERY: Final = words("any anything anyone anybody every everything all whatever everyone")
+"""Before "but" these turn round what follows: "any brand but samsung"."""
+NEUTRAL: Final = words(
+    "brand brands make maker makers colour color colours colors shade shades kind kinds type types "
+    "size style sort of one ones thing other"
+)
+"""Nouns that say nothing between the two."""
+IN_ANY: Final = words("in of by from with")
+ASKING: Final = words("what which who where how do does did have has is are can could would please")
+"""Words that begin another sentence after a comma: "I hate pink, what tops do you have"."""
 AND_OR: Final = words("and or nor & , + / und oder et ou y o e en of")

@@ -103,6 +103,8 @@ def _measured(reading: Reading, facts: Facts) -> Span | None:
     best = found[0] if found else None
     if best is None and (asked := asked_by(reading)):
         best = facts.gazetteer.measured(asked, _about_sizes(facts))
+    if isinstance(reading, Measure | Quantity) and reading.unwanted:
+        return Span(*places, label, typed)
     if best is not None:
         return Span(*places, label, typed, 1.0, best.field, best.values, "boost")
     return Span(*places, label, typed) if sure else None

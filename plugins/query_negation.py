@@ -13,9 +13,9 @@ from .field_labels import COLORS, MATERIALS, TYPE
 from .gazetteer import ALIAS, FUNCTION_WORDS, Link, Match
 from .query_facts import Facts, chosen
 from .query_grammar import Negation
-from .query_lexicon import AND_OR, TITLES
+from .query_lexicon import AND_OR, ASKING, TITLES
 from .title_words import stem
-from .word_forms import forms, words_of
+from .word_forms import forms, next_word, words_of
 
 IMITATIONS = frozenset({"faux", "vegan", "synthetic", "artificial", "imitation"})
 """What is made to look like a material does not have it."""
@@ -41,6 +41,8 @@ def negated(negation: Negation, facts: Facts) -> Iterator[Span]:
     items: list[_Item] = []
     at: int | None = negation.body
     while at is not None and (item := _item(at, negation, facts)):
+        if items and not _of_one_list(items[-1], item, facts.text[items[-1].end : at]):
+            break
         if items and item.field and items[-1].field == item.field:
             items[-1].values += item.values
             items[-1].end = item.end
@@ -61,6 +63,15 @@ def negated(negation: Negation, facts: Facts) -> Iterator[Span]:
         yield Span(start, end, "negation", facts.text[start:end])
 
 
+def _of_one_list(last: _Item, item: _Item, between: str) -> bool:
+    """Whether an item goes on with a list: after a mere comma another sentence may begin, "I can't
+    stand pink, lipstick"."""
+    if between.replace(",", " ").strip():
+        return True
+    looks = not item.field and forms(item.values[0]) <= COLORS | MATERIALS
+    return looks or bool(item.field and item.field == last.field)
+
+
 def _item(at: int, negation: Negation, facts: Facts) -> _Item | None:
     match = _next_match(at, negation.end, facts)
     if match is None:
@@ -68,15 +79,23 @@ def _item(at: int, negation: Negation, facts: Facts) -> _Item | None:
     link = chosen(match, facts)
     # "No shirts hanger" is a hanger, "shoes no heels" wants no heels.
     is_kind = TYPE in facts.gazetteer.labels[link.field]
-    if match.score < ALIAS or (negation.describes and is_kind and facts.text[match.end :].strip()):
+    if match.score < ALIAS or (negation.describes and is_kind and _goes_on(match.end, facts.text)):
         return None
     return _Item(link.field, _all_kinds_of(link, facts), match.end)
+
+
+def _goes_on(at: int, text: str) -> bool:
+    """Whether a noun follows directly, of which what stands before only tells more."""
+    word = next_word(text, at)
+    if word is None or text[at : word.start].strip("- "):
+        return False
+    return word.form not in FUNCTION_WORDS and text[word.start : word.end].lower() not in AND_OR
 
 
 def _unknown(at: int, negation: Negation, facts: Facts) -> _Item | None:
     """What no field has a value for but titles have words for ("not printed"). Not where the
     negation itself stands in titles: then it is part of a name ("No Nonsense")."""
-    if negation.valued:
+    if negation.valued and not _kind_before(negation, facts):
         return None
     known = facts.lexicon.words.keys()
     looks = COLORS | MATERIALS  # a shop that has none of it still knows what is meant
@@ -87,7 +106,11 @@ def _unknown(at: int, negation: Negation, facts: Facts) -> _Item | None:
     for word, typed in zip(words, said, strict=True):
         bare = stem(typed)
         heard = {typed, word.form, *(bare + ending for ending in _INFLECTED)}
-        if typed in AND_OR or not (heard & known or word.form in looks):
+        if (
+            typed in AND_OR
+            or (not taken and typed in ASKING)
+            or not (heard & known or word.form in looks)
+        ):
             break
         taken += 1
     while taken and words[taken - 1].form in FUNCTION_WORDS:
@@ -99,6 +122,18 @@ def _unknown(at: int, negation: Negation, facts: Facts) -> _Item | None:
         return None
     end = words[taken - 1].end
     return _Item("", [facts.text[at:end]], end)
+
+
+def _kind_before(negation: Negation, facts: Facts) -> bool:
+    """Whether words before say what kind of thing is wanted: a "jacket without a hood" has none,
+    where "rebel without a cause" is a title."""
+    kinds = (
+        m
+        for m in facts.matches
+        if m.end <= negation.start and TYPE in facts.gazetteer.labels[chosen(m, facts).field]
+    )
+    named = (s for s in facts.model or () if s.label == TYPE and s.end <= negation.start)
+    return next(kinds, None) is not None or next(named, None) is not None
 
 
 def doubtful(negation: Negation, facts: Facts) -> Iterator[tuple[int, int]]:

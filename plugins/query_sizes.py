@@ -36,13 +36,14 @@ HALF_SIZES = 3, 16
 
 class Measure(Struct, frozen=True):
     """A number with a unit: "32 inch"; from ``amount`` to ``most`` of it, where a range or a bound
-    ("at least 32 inch", "24-32 inch") or "about" says so."""
+    ("at least 32 inch", "24-32 inch") or "about" says so. ``unwanted``: "not 75 ml"."""
 
     start: int
     end: int
     amount: float
     unit: str
     most: float
+    unwanted: bool = False
 
 
 class Size(Struct, frozen=True):
@@ -57,12 +58,14 @@ class Size(Struct, frozen=True):
 
 
 class Quantity(Struct, frozen=True):
-    """How many come together: "pack of 2"; or more of them ("multipack")."""
+    """How many come together: "pack of 2"; or more of them ("multipack"). ``unwanted``: "not a
+    multipack"."""
 
     start: int
     end: int
     count: int
     or_more: bool = False
+    unwanted: bool = False
 
 
 def same_size(size: str) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ _PACK_OF = re.compile(r"\b(?:pack|set|box|pair|bundle|combo)s? of (\d+|[a-z]+)")
 _PACKED = re.compile(
     r"(?<![\w.,])(\d+|[a-z]+)[\s-]{0,3}(?:er)?[\s-]{0,3}(?:packs?|pcs?|pieces?|pk|set|pairs)\b"
 )
-_TRIPACK = re.compile(r"\b(tri|multi) ?-?packs?\b")
+_SEVERAL = re.compile(r"\b(tri|multi|combo|value) ?-?packs?\b")
 _FOR = re.compile(r"\b(?:sleeps|seats|serves)(?: up to)? (\d+|[a-z]+)\b")
 
 
@@ -82,7 +82,7 @@ def measures_of(text: str) -> Measures:
             count = float(number) if number.isdigit() else COUNTS.get(number)
             if count:
                 found.add(Stated(dimension, count, count))
-    for several in _TRIPACK.findall(folded):
+    for several in _SEVERAL.findall(folded):
         found.add(Stated("count", 3, 3) if several == "tri" else Stated("count", 2, inf))
     return frozenset(found)
 

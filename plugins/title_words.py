@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 from .gazetteer import FUNCTION_WORDS
-from .word_forms import words_of
+from .word_forms import form_of, words_of
 
 TitleTest = Callable[[str], float]
 """How much a title in lower case fits, 0 to 1."""
@@ -54,8 +54,25 @@ def says(title: str, phrase: str) -> bool:
     return f" {' '.join(_WORD.findall(phrase))} " in f" {' '.join(_WORD.findall(title))} "
 
 
+@lru_cache(maxsize=4096)
+def has_name(name: str) -> TitleTest:
+    """1 for a title with a name, however it is joined: "rayban", "Ray-Ban", "Levi's"; else 0."""
+    letters = "".join(map(_letters, _telling(name))).removesuffix("s")
+    found = re.compile(r"(?<!\w)" + r"[\W_]*".join(letters) + r"(?:['’`]?s)?(?!\w)").search
+
+    def test(title: str) -> float:
+        return float(letters in _letters(title) and found(title) is not None)
+
+    return test if letters else lambda title: 0.0
+
+
+@lru_cache(maxsize=65_536)
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
+
+
 def graded_words(grades: Mapping[str, float]) -> TitleTest:
-    """The grade of the best of the words in a title; 0 where it has none."""
+    """The grade of the best of the words in a title, all in their forms; 0 where it has none."""
 
     def test(title: str) -> float:
         return max((grades.get(word, 0.0) for word in _words(title)), default=0.0)
@@ -65,12 +82,14 @@ def graded_words(grades: Mapping[str, float]) -> TitleTest:
 
 @lru_cache(maxsize=65_536)
 def _words(title: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_WORD.findall(title)))
+    return tuple(dict.fromkeys(map(form_of, _WORD.findall(title))))
 
 
 def stem(word: str) -> str:
     """A word in lower case without an ending of inflection: "print" of "printed"."""
     bare = _ENDING.sub("", word)
+    if bare == word and len(word) <= SHORTEST_STEM and word.startswith(form_of(word)):
+        return form_of(word)  # "lips"
     if len(bare) >= 2 and bare != word and bare[-1] == bare[-2] and bare[-1] not in "ls":
         bare = bare[:-1]  # "dotted": "dot"
     return bare
@@ -79,5 +98,6 @@ def stem(word: str) -> str:
 def _pattern(word: str) -> str:
     bare = stem(word)
     if len(bare) < SHORTEST_STEM:
-        return rf"\b{re.escape(word)}(?:s|es)?\b"
+        single = form_of(word) if word.startswith(form_of(word)) else word
+        return rf"\b{re.escape(single)}(?:s|es)?\b"
     return rf"\b{re.escape(bare)}(?:e|s|es|ed|d|ing|y|ies|er|ers)?\b"

@@ -37,6 +37,7 @@ from .query_facts import Facts
 from .query_filters import (
     PRICE,
     SURE,
+    as_named,
     cheaper,
     departments,
     differences,
@@ -188,11 +189,12 @@ def _understood(
     spans = [s for s in (*prices, *link(facts)) if s.key not in plan.ignored]
     spans = [s for s in spans if not any(s.start < e.end and e.start < s.end for e in earlier)]
     spans = sorted((*earlier, *spans), key=lambda span: span.start)
-    differing: dict[str, Any] = {}
     if plan.pictured:
-        spans, differing = differences(spans, gazetteer)
+        spans, named = differences(spans, gazetteer)
+    else:
+        named = as_named(spans, gazetteer)
     filters: dict[str, Any] = {}
-    for more in (exclusions(spans), price_filter, departments(spans, gazetteer), differing):
+    for more in (exclusions(spans), price_filter, departments(spans, gazetteer), named):
         for name, spec in more.items():
             filters.setdefault(name, spec)
     filters |= plan.filters

@@ -16,11 +16,7 @@ nobody understood, and as far as the lanes do not agree on the best product: one
 rather what was meant than its kind. A wrong guess is tempered by its probability, and kinds that
 are all alike likely lift next to nothing.
 
-What is not wanted and no field knows ("not printed") is looked for in titles: such products keep
-:data:`SUNK` of their score. A product whose title states another measure than the one asked for
-("75 ml" for "100 ml") keeps :data:`CONTRADICTED` of it. Beside a photo, words that only titles
-know say how what is wanted differs ("but from adidas" in a shop without a field of brands): who
-lacks them sinks, where somebody has them all.
+What speaks against a product, by its title (:mod:`plugins.faults`), takes most of its score.
 
 Strength and :data:`TYPE_WEIGHT` were chosen on queries made of type, colour and department of
 products that no figure is told of (``benchmarks/understanding.py``). Weighing a value by how
@@ -29,36 +25,29 @@ rare it is in the window made them worse.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Meta, Struct
 
-from engine import Query, QueryPlan, Ranker, RankingBatch, Register, Span, Vectors, hookimpl
+from engine import Query, QueryPlan, Ranker, RankingBatch, Register, Vectors, hookimpl
 
 from .asked_measures import asked_in
-from .color_kin import colors_in, kin_words
+from .faults import faults
 from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS
-from .kind_names import other_names
 from .likely_kinds import likely_kinds
-from .query_filters import POINTING
-from .title_measures import agree, contradict, measures_of
-from .title_words import TitleTest, any_phrase, every_word, graded_words, says
-from .word_forms import forms, words_of
+from .title_measures import agree, measures_of
+from .title_words import TitleTest
+from .wished_titles import in_titles, title_test
+from .word_forms import words_of
 
-COLOR = "color"
-_IN_TITLES = frozenset({COLOR, "creator"})
-"""Labels of what is looked for in titles where no field of the shop has it."""
 _SETTLED = frozenset({"price", "negation", "size", "quantity", "UoM", "reference"})
 """Labels of the grammar: its words are dealt with, or not in any field."""
 TYPE_WEIGHT = 2.0
 """What a thing is counts so much more than what it is like."""
-SUNK, CONTRADICTED = 1e-3, 0.5
-"""What is left of the score of a product that is not wanted, and of one of another measure."""
 
 Shares = npt.NDArray[np.float64]
 
@@ -119,7 +108,7 @@ class Understood:
         titles = [title.lower() if title else "" for title in batch.columns["title"]]
         changes = self._lifts(batch, titles)
         scores = batch.scores + sum(change for _, change in changes)
-        for cause, keep, rows in _faults(batch, titles):
+        for cause, keep, rows in faults(batch, titles):
             change = np.zeros(len(titles))
             change[rows] = scores[rows] * (keep - 1)
             scores = scores + change
@@ -129,7 +118,7 @@ class Understood:
     def _lifts(self, batch: RankingBatch, titles: Sequence[str]) -> list[tuple[str, Shares]]:
         plan = batch.plan
         wishes = _wishes(plan, batch.columns)
-        asked = asked_in(plan.read)
+        asked, _ = asked_in(plan.read)
         kind = np.zeros(len(titles))
         had: list[tuple[str, Shares]] = []
         for wish in wishes:
@@ -161,7 +150,7 @@ def _wishes(plan: QueryPlan, columns: Mapping[str, Any]) -> list[_Wish]:
     for span in plan.spans:
         if span.field and (span.field not in columns or span.effect not in ("boost", "filter")):
             continue
-        if not span.field and not _in_titles(span):
+        if not span.field and not in_titles(span):
             continue
         if not (span.values or span.near or not span.field):
             continue  # a price
@@ -170,39 +159,11 @@ def _wishes(plan: QueryPlan, columns: Mapping[str, Any]) -> list[_Wish]:
         wish = wishes.setdefault(key, _Wish(span.field, {}, [], cause))
         for value, grade in (*span.near.items(), *((value, 1.0) for value in span.values)):
             wish.grades[value] = max(grade, wish.grades.get(value, 0.0))
-        wish.titles.append(_title_test(span))
+        wish.titles.append(title_test(span))
         weight = span.confidence * (TYPE_WEIGHT if span.label == TYPE else 1.0)
         wish.weight = max(wish.weight, weight)
         wish.is_kind = wish.is_kind or span.label == TYPE
     return list(wishes.values())
-
-
-def _in_titles(span: Span) -> bool:
-    """Whether titles can tell what no field does: a colour, a brand, a kind by any of its names."""
-    by_name = span.label == TYPE and bool(other_names(span.value))
-    return span.effect == "note" and (span.label in _IN_TITLES or by_name)
-
-
-def _title_test(span: Span) -> TitleTest:
-    """A title has what was named if it has its words; or, of a colour, one akin to it, of a kind,
-    another name of it."""
-    if span.label == COLOR and (named := colors_in(forms(span.value))):
-        return _colored(named)
-    names = other_names(span.value)
-    return _any_name((span.value, *names)) if names else every_word(span.value)
-
-
-@lru_cache(maxsize=1024)
-def _any_name(names: tuple[str, ...]) -> TitleTest:
-    """Singular where that is the beginning of the plural: titles may go on, but not stop short."""
-    bare = {name: " ".join(word.form for word in words_of(name)) for name in names}
-    said = [form if name.startswith(form) else name for name, form in bare.items()]
-    return any_phrase(dict.fromkeys(said))
-
-
-@lru_cache(maxsize=1024)
-def _colored(named: frozenset[str]) -> TitleTest:
-    return graded_words({**kin_words(named), **dict.fromkeys(named, 1.0)})
 
 
 def _granted(wish: _Wish, column: Sequence[Any] | None, titles: Sequence[str]) -> Shares:
@@ -221,47 +182,6 @@ def _granted(wish: _Wish, column: Sequence[Any] | None, titles: Sequence[str]) -
     return np.asarray(granted)
 
 
-def _faults(batch: RankingBatch, titles: Sequence[str]) -> Iterator[tuple[str, float, list[int]]]:
-    """What is wrong with products, the share of their score that they keep, and which rows they
-    are: those whose title has what was not wanted (where a field knows it, only those that have
-    nothing there, for the others are filtered) and does not say itself that it lacks it ("non-stick
-    pan"), and those that state another measure."""
-    unwanted: set[int] = set()
-    for span in batch.plan.spans:
-        if span.effect not in ("avoid", "exclude"):
-            continue
-        tests = [every_word(value) for value in span.values]
-        column = batch.columns.get(span.field) if span.field else None
-        typed = span.value.lower()
-        for row, title in enumerate(titles):
-            unsaid = column is None or column[row] is None
-            if unsaid and any(test(title) for test in tests) and not says(title, typed):
-                unwanted.add(row)
-    if unwanted:
-        yield "not wanted", SUNK, sorted(unwanted)
-    if lacking := _lacking(batch.plan, titles):
-        yield "not as the words say", SUNK, lacking
-    if asked := asked_in(batch.plan.read):
-        others = [n for n, title in enumerate(titles) if contradict(asked, measures_of(title))]
-        if others:
-            yield "another measure", CONTRADICTED, others
-
-
-def _lacking(plan: QueryPlan, titles: Sequence[str]) -> list[int]:
-    """Beside a photo, the rows whose title lacks words that say how what is wanted differs; none
-    where the words say what it is, or where no title has all of them."""
-    words = [word.form for word in words_of(plan.text) if word.form not in POINTING]
-    if (
-        not plan.pictured
-        or not words
-        or any(span.label == TYPE and span.field for span in plan.spans)
-    ):
-        return []
-    test = every_word(" ".join(words))
-    lacking = [row for row, title in enumerate(titles) if not test(title)]
-    return lacking if len(lacking) < len(titles) else []
-
-
 def _share_of_words(query: Query | None, plan: QueryPlan) -> float:
     """What the words count beside a picture: as much as their lanes do; all, where all of them
     say how what is wanted differs from it."""
@@ -278,7 +198,7 @@ def _discord(scores: Shares) -> float:
 def _not_understood(plan: QueryPlan) -> int:
     """How many words that say something stand for nothing the shop has."""
     understood = [
-        (s.start, s.end) for s in plan.spans if s.field or s.label in _SETTLED or _in_titles(s)
+        (s.start, s.end) for s in plan.spans if s.field or s.label in _SETTLED or in_titles(s)
     ]
     return sum(
         word.form not in FUNCTION_WORDS

@@ -101,7 +101,8 @@ def test_no_measure(text: str) -> None:
     ],
 )
 def test_what_a_query_asks_for(query: str, title: str, fits: bool) -> None:
-    asked, held = asked_in(query), measures_of(title)
+    (asked, unwanted), held = asked_in(query), measures_of(title)
+    assert not unwanted
     assert asked
     assert held
     assert (agree(asked, held), contradict(asked, held)) == (fits, not fits)
@@ -112,7 +113,7 @@ def test_what_a_query_asks_for(query: str, title: str, fits: bool) -> None:
     ["jeans 32/34", "24/7 shirt", "2 l shirts", "a foot massager", "5g phone", "nike air max 90"],
 )
 def test_nothing_is_asked_for(query: str) -> None:
-    assert asked_in(query) == frozenset()
+    assert asked_in(query) == (frozenset(), frozenset())
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,19 @@ def test_contradictions(asked: str, held: str, contradicts: bool) -> None:
 
 
 def test_a_multipack_is_of_two_or_more() -> None:
-    assert asked_in("multipack socks") == {Stated("count", 2, inf)}
+    assert asked_in("multipack socks") == ({Stated("count", 2, inf)}, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("query", "unwanted"),
+    [
+        ("socks not a multipack", Stated("count", 2, inf)),
+        ("one pair of socks, no 3 pack", Stated("count", 3, 3)),
+        ("perfume but not 75 ml", Stated("volume", 75, 75)),
+    ],
+)
+def test_what_a_query_does_not_want(query: str, unwanted: Stated) -> None:
+    assert asked_in(query)[1] == {unwanted}
 
 
 @given(st.text(alphabet="0123456789., -\"'+mlcgkoz inchpackof", max_size=40))

@@ -163,9 +163,10 @@ def test_a_brand_or_kind_that_no_field_has_is_looked_for_in_titles() -> None:
     titles = ["Baggit shoulder bag", "Baggit belt", "Pieces handbag", "Scarf"]
     brand = Span(0, 6, "creator", "baggit", effect="note")
     kind = Span(7, 12, "core_product_type", "purse", effect="note")
-    assert lift(batch_with(brand, read="baggit", title=titles)) == [1, 1, 0, 0]
+    others = -0.9  # are of another brand
+    assert lift(batch_with(brand, read="baggit", title=titles)) == [1, 1, others, others]
     both = lift(batch_with(brand, kind, read="baggit purse", title=titles))
-    np.testing.assert_allclose(both, [1, 1 / 3, 2 / 3, 0], atol=1e-4)
+    np.testing.assert_allclose(both, [1, 1 / 3, 0.1 * 5 / 3 - 1, others], atol=1e-4)
     unknown = Span(0, 6, "core_product_type", "gizmos", effect="note")
     assert lift(batch_with(unknown, read="gizmos", title=["Gizmos", "Red"])) == [0, 0]
 
@@ -216,12 +217,12 @@ def test_a_name_of_several_words_needs_all_of_them() -> None:
     face = Span(0, 14, "creator", "the north face", 1.0, "brand", ("The North Face",), "boost")
     titles = ["North Face jacket", "Northern jacket", "Face cream"]
     gained = lift(batch_with(face, read="the north face", title=titles, brand=[None] * 3))
-    assert gained == [1, 0, 0]
+    assert gained == [1, -0.9, -0.9]
 
 
-def kept(batch: RankingBatch) -> list[float]:
+def kept(batch: RankingBatch, strength: float = 1.0) -> list[float]:
     """The share of its score that each product keeps."""
-    shares = (make().rank(batch) / batch.scores).astype(np.float64)
+    shares = (make(strength=strength).rank(batch) / batch.scores).astype(np.float64)
     return [round(share, 4) for share in shares.tolist()]
 
 
@@ -244,10 +245,40 @@ def test_what_is_excluded_sinks_where_its_field_says_nothing() -> None:
     assert kept(batch) == [0.001, 1, 1]
 
 
+def test_another_colour_or_brand_by_its_title_sinks() -> None:
+    gray = span("color", "Gray")
+    titles = ["Grey sofa", "Brown sofa", "Sofa", "Charcoal sofa", "Brown sofa"]
+    colors = [None, None, None, None, "Gray"]
+    batch = batch_with(msgspec.structs.replace(gray, value="grey"), title=titles, color=colors)
+    assert kept(batch, strength=0) == [1, 0.1, 1, 1, 1]
+    brand = Span(0, 6, "creator", "rayban", effect="note")
+    titles = ["Ray-Ban Aviator", "Ray Ban round", "Police shades", "Rayban's"]
+    batch = batch_with(brand, read="rayban", title=titles)
+    assert kept(batch, strength=0) == [1, 1, 0.1, 1]
+
+
+def test_where_no_title_has_the_colour_or_brand_nothing_sinks() -> None:
+    for label, said in (("color", "pink"), ("creator", "nike")):
+        wish = Span(0, 4, label, said, effect="note")
+        assert kept(batch_with(wish, read=said, title=["Brown sofa", "Puma shoe"])) == [1, 1]
+
+
+def test_an_excluded_kind_sinks_by_its_title_whatever_its_field_says() -> None:
+    excluded = span("category", "Fruit > Orange", effect="exclude", label="negation")
+    titles = ["Orange juice", "Apple juice"]
+    batch = batch_with(excluded, title=titles, category=[["Juice"], ["Juice"]])
+    assert kept(batch) == [0.001, 1]
+
+
+def test_an_unwanted_measure_sinks() -> None:
+    batch = batch_with(read="socks, not a multipack", title=["Socks", "Socks pack of 3"])
+    assert kept(batch) == [1, 0.001]
+
+
 def test_measures_of_titles() -> None:
     titles = ["Perfume 100 ml", "Perfume 0.1 l", "Perfume 75 ml", "Perfume", "Perfume 10 cm"]
     batch = batch_with(read="perfume 100ml", title=titles)
-    assert make(strength=0).rank(batch)[2] == pytest.approx(batch.scores[2] / 2)
+    assert make(strength=0).rank(batch)[2] == pytest.approx(batch.scores[2] / 10)
     gained = make().rank(batch) > batch.scores
     assert gained.tolist() == [True, True, False, False, False]
 
