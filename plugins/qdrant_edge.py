@@ -51,15 +51,17 @@ from .qdrant_common import (
     OVERSAMPLING,
     check_name,
 )
+from .qdrant_edge_segments import SPLIT_FROM_KB, Cuts
 from .qdrant_edge_store import EdgeStore, vendor
 
 
 class EdgeOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """``[store.options]`` for ``qdrant-edge``.
 
-    ``quantization="scalar"`` keeps int8 copies in memory and scores the best again with the
-    full vectors; ``exact_below_kb`` is the size of a vector's data (KiB) up to which it is
-    scanned rather than searched by HNSW, as are filtered subsets.
+    ``exact_below_kb`` is the size of a vector's data (KiB) up to which it is scanned rather than
+    searched by HNSW, as are filtered subsets. ``quantization="scalar"`` lets HNSW search int8
+    copies, kept in memory, and scores the best again with the full vectors. ``search_threads``
+    share the work of a search: what is worth it and scanned is written in as many segments.
     """
 
     data_dir: str
@@ -77,6 +79,8 @@ def register_stores(register: Register[VectorStores]) -> None:
 class EdgeStores:
     """A shop's generations, as folders."""
 
+    split_from_kb = SPLIT_FROM_KB
+
     def __init__(self, options: EdgeOptions) -> None:
         self._options = options
         self._root = Path(options.data_dir)
@@ -87,9 +91,13 @@ class EdgeStores:
             raise StoreError(f"generation {generation!r} exists already; drop it or choose another")
         shard = folder / "shard"
         shard.mkdir(parents=True)
+        options = self._options
         with vendor(folder):
-            opened = EdgeShard.create(str(shard), _config(spec, self._options))
-        return EdgeStore(opened, spec, folder, self._search_params())
+            opened = EdgeShard.create(str(shard), _config(spec, options))
+        parts = options.search_threads
+        worth = self.split_from_kb, options.exact_below_kb
+        cuts = Cuts(shard, spec, parts, worth, _config(spec, options, parts))
+        return EdgeStore(opened, spec, folder, self._search_params(), cuts)
 
     def open(self, generation: str) -> EdgeStore:
         spec = self.describe(generation)
@@ -150,11 +158,10 @@ class EdgeStores:
         return self._root / "generations" / check_name(generation, what="generation")
 
     def _search_params(self) -> SearchParams:
-        again = QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
         return SearchParams(
             hnsw_ef=HNSW_EF,
             acorn=AcornSearchParams(enable=True),
-            quantization=again if self._options.quantization == "scalar" else None,
+            quantization=QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING),
         )
 
 
@@ -164,9 +171,11 @@ _DATATYPES = {
 }
 
 
-def _config(spec: GenerationSpec, options: EdgeOptions) -> EdgeConfig:
+def _config(spec: GenerationSpec, options: EdgeOptions, parts: int = 1) -> EdgeConfig:
+    """One segment, with HNSW where it is too large to be scanned; or ``parts`` segments whose int8
+    copies are scanned (an index without edges, m 0, is a list), and one for what comes later."""
     quantized = None
-    if options.quantization == "scalar":
+    if parts > 1 or options.quantization == "scalar":
         quantized = ScalarQuantizationConfig(ScalarType.Int8, quantile=0.99, memory=Memory.Pinned)
     best_photo = MultiVectorConfig(MultiVectorComparator.MaxSim)
     kept = _DATATYPES[spec.precision]
@@ -179,14 +188,15 @@ def _config(spec: GenerationSpec, options: EdgeOptions) -> EdgeConfig:
         },
         sparse_vectors={"bm25": EdgeSparseVectorParams(modifier=Modifier.Idf)},
         hnsw_config=HnswIndexConfig(
-            m=HNSW_M,
+            m=HNSW_M if parts == 1 else 0,
             ef_construct=HNSW_EF_CONSTRUCT,
             full_scan_threshold=options.exact_below_kb,
             max_indexing_threads=options.search_threads,
         ),
         quantization_config=quantized,
         optimizers=EdgeOptimizersConfig(
-            default_segment_number=1, indexing_threshold=options.exact_below_kb
+            default_segment_number=1 if parts == 1 else parts + 1,
+            indexing_threshold=options.exact_below_kb if parts == 1 else 1,
         ),
         max_search_threads=options.search_threads,
     )

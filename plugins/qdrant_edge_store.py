@@ -38,6 +38,7 @@ from .qdrant_common import (
     to_rows,
 )
 from .qdrant_docvalues import DocValues, PointId
+from .qdrant_edge_segments import Cuts
 from .vector_cache import VectorCache
 
 UPSERT_CHUNK = 64
@@ -74,9 +75,15 @@ class EdgeStore:
     that the shard and its doc values change in the same order."""
 
     def __init__(
-        self, shard: EdgeShard, spec: GenerationSpec, folder: Path, params: SearchParams
+        self,
+        shard: EdgeShard,
+        spec: GenerationSpec,
+        folder: Path,
+        params: SearchParams,
+        cuts: Cuts | None = None,
     ) -> None:
         self.shard = shard
+        self._cuts = cuts
         self._spec = spec
         self._folder = folder
         self.params = params
@@ -107,6 +114,9 @@ class EdgeStore:
                 self._update(UpdateOperation.upsert_points(made), ids)
                 for n, point in zip(numbers, chunk, strict=True):
                     self._docs.put(point.product.id, n, point.product.title, point.fields)
+                if self._cuts:
+                    with vendor(self._folder):
+                        self.shard = self._cuts.wrote(self.shard, chunk)
 
     def delete(self, ids: Sequence[str]) -> None:
         with self._lock:

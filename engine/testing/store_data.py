@@ -41,10 +41,16 @@ def make_encoder(dim: int) -> EncoderInfo:
 
 
 def make_spec(
-    text_dim: int = TEXT_DIM, image_dim: int = IMAGE_DIM, locale: str = "en"
+    text_dim: int = TEXT_DIM, image_dim: int = IMAGE_DIM, locale: str = "en", products: int = 0
 ) -> GenerationSpec:
+    """``products`` is how many are expected, as an indexer knows it."""
     return GenerationSpec(
-        SCHEMA, make_encoder(text_dim), make_encoder(image_dim), "photos", bm25_locale=locale
+        SCHEMA,
+        make_encoder(text_dim),
+        make_encoder(image_dim),
+        "photos",
+        bm25_locale=locale,
+        products=products,
     )
 
 

@@ -41,7 +41,7 @@ def bm25_lane(text: str, **changes: Any) -> LaneQuery:
 
 def fill(stores: VectorStores, name: str, points: list[Point], locale: str = "en") -> VectorStore:
     """A built generation, open."""
-    store = stores.create(name, make_spec(locale=locale))
+    store = stores.create(name, make_spec(locale=locale, products=len(points)))
     store.upsert(points)
     store.build(SCHEMA, len(points))
     return store

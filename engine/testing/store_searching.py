@@ -244,7 +244,7 @@ class StoreSearching(StoreFixtures):
             )
             for i in range(n)
         ]
-        spec = make_spec(dim, dim)
+        spec = make_spec(dim, dim, products=n)
         store = stores.create("recall", spec)
         store.upsert(points)
         store.build(spec.schema, n)

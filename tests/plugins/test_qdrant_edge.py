@@ -6,7 +6,9 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import msgspec
@@ -14,13 +16,21 @@ import numpy as np
 import pytest
 
 from engine.errors import NotFound, StoreError, StoreLocked
-from engine.protocols import VectorStore, VectorStores
+from engine.protocols import Point, VectorStore, VectorStores
 from engine.testing.store_contract import StoreContract
-from engine.testing.store_data import TEXT_DIM, make_point, make_points, make_spec
+from engine.testing.store_data import (
+    IMAGE_DIM,
+    SCHEMA,
+    TEXT_DIM,
+    make_point,
+    make_points,
+    make_spec,
+    unit_rows,
+)
 from engine.testing.store_fixtures import EVERYTHING, POINTS, fill, text_lane
 from engine.testing.store_searching import StoreSearching
 from engine.types import Product
-from plugins.qdrant_common import point_id
+from plugins.qdrant_common import chunks, point_id
 from plugins.qdrant_docvalues import DocValues
 from plugins.qdrant_edge import EdgeOptions, EdgeStores
 
@@ -29,6 +39,21 @@ class TestQdrantEdge(StoreContract):
     @classmethod
     def make_stores(cls, folder: Path) -> EdgeStores:
         return EdgeStores(EdgeOptions(data_dir=str(folder)))
+
+
+class SplitStores(EdgeStores):
+    """Cuts a generation into segments, however small it is."""
+
+    split_from_kb = 0
+
+
+class TestQdrantEdgeInSegments(StoreContract):
+    recall_points = 3000
+    recall_dim = 64
+
+    @classmethod
+    def make_stores(cls, folder: Path) -> EdgeStores:
+        return SplitStores(EdgeOptions(data_dir=str(folder)))
 
 
 class TestQdrantEdgeHnsw(StoreSearching):
@@ -52,6 +77,54 @@ class TestQdrantEdgeQuantized(StoreSearching):
     def make_stores(cls, folder: Path) -> EdgeStores:
         options = EdgeOptions(data_dir=str(folder), quantization="scalar", exact_below_kb=50)
         return EdgeStores(options)
+
+
+def segments(stores: EdgeStores, expected: int, points: Sequence[Point]) -> int:
+    """Of a generation with ``points``, of which so many were ``expected``; with the one for what
+    comes later."""
+    store = stores.create("g", make_spec(products=expected))
+    for chunk in chunks(points, 16):
+        store.upsert(chunk)
+    store.build(SCHEMA, len(points))
+    assert sorted(store.scroll(EVERYTHING, 999)) == sorted(p.product.id for p in points)
+    count = store.shard.info().segments_count
+    store.close()
+    assert isinstance(count, int)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("expected", "options", "count"),
+    [
+        (150, {}, 3),
+        (150, {"search_threads": 4}, 5),
+        (140, {}, 3),
+        (160, {}, 3),
+        (0, {}, 1),
+        (150, {"search_threads": 1}, 1),
+        (150, {"exact_below_kb": 1}, 2),  # with a graph
+    ],
+)
+def test_what_is_scanned_is_cut_into_segments(
+    tmp_path: Path, expected: int, options: dict[str, Any], count: int
+) -> None:
+    stores = SplitStores(EdgeOptions(data_dir=str(tmp_path), **options))
+    assert segments(stores, expected, POINTS) == count
+
+
+def test_what_is_small_is_one_segment(stores: EdgeStores) -> None:
+    assert segments(stores, 150, POINTS) == 1
+
+
+def test_many_photos_need_a_graph(tmp_path: Path) -> None:
+    """150 texts are 9 KiB, 150 times 40 photos 562."""
+    rows = unit_rows(np.random.default_rng(1), 40, IMAGE_DIM)
+    points = [msgspec.structs.replace(point, images=rows) for point in POINTS]
+    stores = SplitStores(EdgeOptions(data_dir=str(tmp_path), exact_below_kb=100))
+    assert segments(stores, 150, points) < 3
+    store = stores.open("g")
+    assert store.shard.info().indexed_vectors_count >= len(points)
+    store.close()
 
 
 @pytest.fixture
