@@ -15,6 +15,7 @@ from engine.manager import PluginStatus
 from engine.plan import AppliedRule, QueryPlan
 from engine.rules import Moment, Rule
 from engine.schema import FieldKind
+from engine.settings import Isolation
 from engine.suggest import Suggestion
 from engine.synonyms import Synonym
 from engine.types import Degraded, ImageWeight, Locale, SortBy
@@ -167,7 +168,7 @@ class ComponentInfo(Struct, frozen=True):
     kind: str
     name: str
     plugin: str
-    isolation: Literal["thread", "process"]
+    isolation: Isolation
     deadline_ms: float
     memory_mb: int | None
     enabled: bool

@@ -133,7 +133,15 @@ from .types import (
     Translation,
 )
 from .vectors import unit
-from .window import Arranger, Explains, ForKnownShoppers, NeedsBehaviour, Ranker, RankingBatch
+from .window import (
+    Arranger,
+    Explains,
+    ForKnownShoppers,
+    NeedsBehaviour,
+    Prompt,
+    Ranker,
+    RankingBatch,
+)
 from .words import Term, fold, terms
 from .writing import WriteResult
 
@@ -221,6 +229,7 @@ __all__ = [
     "Point",
     "Product",
     "Profile",
+    "Prompt",
     "Query",
     "QueryCount",
     "QueryPlan",

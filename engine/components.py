@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -20,8 +20,9 @@ from .live import Pipeline
 from .manager import PROFILE_KINDS, PluginManager
 from .offers import MEMORY_MB, START_S
 from .recommenders import Recommender
-from .settings import LimitSettings, ProfileSettings, Settings
+from .settings import Isolation, LimitSettings, ProfileSettings, Settings
 from .tally import Figures
+from .window import Prompt
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class ComponentStatus(Struct, frozen=True):
     kind: str
     name: str
     plugin: str
-    isolation: Literal["thread", "process"]
+    isolation: Isolation
     deadline_ms: float
     enabled: bool
     breaker: State
@@ -51,6 +52,7 @@ class _Component:
     name: str
     plugin: str
     limits: LimitSettings
+    isolation: Isolation
     guard: Guard
     part: Any
     enabled: bool = True
@@ -62,13 +64,13 @@ class _Component:
             kind=self.kind,
             name=self.name,
             plugin=self.plugin,
-            isolation=self.limits.isolation,
+            isolation=self.isolation,
             deadline_ms=self.guard.deadline_s * 1000,
             enabled=self.enabled,
             breaker=breaker.state,
             reason=breaker.reason,
             figures=self.guard.tally.figures(),
-            memory_mb=memory if self.limits.isolation == "process" else None,
+            memory_mb=memory if self.isolation == "process" else None,
         )
 
 
@@ -191,7 +193,7 @@ class Components:
         limits = plugins.limits_of(name)
         if self._manager.is_isolated(kind, name):
             limits = msgspec.structs.replace(limits, isolation="process")
-        pool = self._pool if limits.isolation == "thread" else None
+        pool = None if limits.isolation == "process" else self._pool
         guard = Guard(name, pool, plugins.deadline_s(name), plugins.recovery_s)
         plugin = ""
         try:
@@ -201,11 +203,16 @@ class Components:
             raise
         except EntrepotError as error:
             part = self._left_out(error, guard)
-        return _Component(kind, name, plugin, limits, guard, part)
+        isolation = limits.isolation or (
+            "none" if isinstance(part, Prompt) and part.prompt else "thread"
+        )
+        if isolation == "none":
+            guard.stay()
+        return _Component(kind, name, plugin, limits, isolation, guard, part)
 
     def _built(self, kind: str, name: str, limits: LimitSettings, guard: Guard) -> Any:
         options = shop_options(self._settings, self._manager, kind, name)
-        if limits.isolation == "thread":
+        if limits.isolation != "process":
             return self._manager.create(kind, name, options)
         part = isolate(
             self._manager,
@@ -284,7 +291,7 @@ def _check_lanes(settings: Settings) -> None:
 def _check_limits(settings: Settings) -> None:
     for name, limits in settings.plugins.limits.items():
         field = f"plugins.limits.{name}.memory_mb"
-        if limits.memory_mb is not None and limits.isolation == "thread":
+        if limits.memory_mb is not None and limits.isolation != "process":
             raise InvalidSettings(
                 f"{field}: threads share the server's memory; set "
                 'isolation = "process" beside it, or leave it out',

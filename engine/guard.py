@@ -1,11 +1,13 @@
 """Runs plugin code so that it can neither stop nor spoil a search.
 
 Each guarded component has a deadline, a check of what it returns, a circuit breaker and figures
-of what it cost. A call runs on a daemon thread, or in a process of its own
-(:mod:`engine.isolation`). One that overruns on a thread is left behind, for a thread cannot be
-killed, and the breaker opens until it comes back, so that at most a few threads hang in one
-plugin. After three failures in a row, or one gross overrun, it opens for the whole recovery
-time, however soon the calls came back. Then one trial call is let through.
+of what it cost. A call runs on a daemon thread, in a process of its own
+(:mod:`engine.isolation`), or, of a component that promises to be prompt
+(:class:`engine.window.Prompt`), right where the search runs, which saves two changes of threads.
+One that overruns on a thread is left behind, for a thread cannot be killed, and the breaker opens
+until it comes back, so that at most a few threads hang in one plugin. After three failures in a
+row, or one gross overrun, it opens for the whole recovery time, however soon the calls came back.
+Then one trial call is let through.
 """
 
 from __future__ import annotations
@@ -153,8 +155,9 @@ class Guard:
     """The deadline, circuit breaker and figures of one component; thread-safe.
 
     Calls are made on threads of ``pool``; where that is None, in the caller's thread: then the
-    function keeps ``deadline_s`` itself and raises :class:`Failure`. ``deadline_s`` and
-    ``recovery_s`` are seconds; ``clock`` is monotonic seconds.
+    function keeps ``deadline_s`` itself and raises :class:`Failure`, or nobody does, and a gross
+    overrun gives its result once and opens the breaker. ``deadline_s`` and ``recovery_s`` are
+    seconds; ``clock`` is monotonic seconds.
     """
 
     def __init__(
@@ -172,6 +175,10 @@ class Guard:
         self._pool = pool
         self._gross_s = max(GROSS * deadline_s, GROSS_AT_LEAST_S)
         self._strays: set[object] = set()
+
+    def stay(self) -> None:
+        """From now on make calls in the caller's thread."""
+        self._pool = None
 
     @property
     def open_reason(self) -> str:
@@ -192,8 +199,12 @@ class Guard:
         except Failure as failure:
             raise self._failed(failure, trial) from failure
         finally:
-            self.tally.called(time.perf_counter() - began)
-        self.breaker.succeeded(trial=trial)
+            took = time.perf_counter() - began
+            self.tally.called(took)
+        if self._pool is None and took >= self._gross_s:
+            self.breaker.condemn(self._grossly(took), trial=trial)
+        else:
+            self.breaker.succeeded(trial=trial)
         return result
 
     def _admit(self) -> bool:
@@ -225,7 +236,9 @@ class Guard:
             raise
         except PluginFailed as error:
             raise Failure("error", str(error)) from error
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a SystemExit of a plugin ends no search
             raise Failure("error", _told(error)) from error
 
     def _overrun(self, call: Call[T], trial: bool) -> Failure:
@@ -233,7 +246,7 @@ class Guard:
         recovery time."""
         reason = f"missed its deadline of {self.deadline_s * 1000:g} ms"
         if call.took >= self._gross_s:
-            reason = self._grossly(call)
+            reason = self._grossly(call.took)
             self.breaker.condemn(reason, trial=trial)
         else:
             self.breaker.failed(reason, trial=trial, opens=True)
@@ -244,13 +257,13 @@ class Guard:
     def _came_back(self, call: Call[T]) -> None:
         self._strays.discard(call)
         if call.took >= self._gross_s:
-            self.breaker.stay(self._grossly(call))
+            self.breaker.stay(self._grossly(call.took))
         else:
             self.breaker.came_back()
 
-    def _grossly(self, call: Call[T]) -> str:
+    def _grossly(self, took: float) -> str:
         return (
-            f"took {call.took * 1000:,.0f} ms, with a deadline of {self.deadline_s * 1000:g} ms "
+            f"took {took * 1000:,.0f} ms, with a deadline of {self.deadline_s * 1000:g} ms "
             'that no thread can be held to; set isolation = "process" under '
             f"[plugins.limits.{self.name}]"
         )

@@ -117,15 +117,21 @@ class ProfileSettings(_Table, frozen=True):
     group_by: str = ""
 
 
+Isolation = Literal["none", "thread", "process"]
+"""Where a component runs: in the search's own thread, on another, or in a process."""
+
+
 class LimitSettings(_Table, frozen=True):
     """One component's limits, by its name under ``[plugins.limits]``.
 
     ``isolation = "process"`` runs it in a process of its own, which is killed at its deadline and
-    may use ``memory_mb`` of memory (``docs/plugin-isolation.md``).
+    may use ``memory_mb`` of memory; ``"thread"`` on a thread of the server, ``"none"`` right in the
+    search, without a deadline (``docs/plugin-isolation.md``). Where nothing is said, that is for
+    components that promise to be prompt, and a thread for all others.
     """
 
     deadline_ms: Annotated[float, Meta(gt=0)] | None = None
-    isolation: Literal["thread", "process"] = "thread"
+    isolation: Isolation | None = None
     memory_mb: Annotated[int, Meta(ge=16)] | None = None
 
 

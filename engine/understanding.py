@@ -80,11 +80,16 @@ def understand(
     any of them hides is hidden: better too little is shown than what must not be."""
     check = plan_check(shop.schema)
     typed = plan
+
+    def check_change(after: QueryPlan) -> None:
+        if after is not plan:
+            check(after)
+
     degraded: list[Degraded] = []
     for guard, processor in processors:
         started = time.perf_counter()
         try:
-            after = guard.call(partial(processor.process, plan, shop), check)
+            after = guard.call(partial(processor.process, plan, shop), check_change)
         except PluginFailed as error:
             degraded.append(Degraded(guard.name, str(error)))
             if getattr(processor, "applies_rules", False):
@@ -118,5 +123,7 @@ def plan_check(schema: IndexSchema) -> Callable[[QueryPlan], None]:
 
 
 def _changed(before: QueryPlan, after: QueryPlan) -> tuple[str, ...]:
+    if after is before:
+        return ()
     names = (n for n in QueryPlan.__struct_fields__ if n not in (*_ASKED, "steps"))
     return tuple(name for name in names if getattr(before, name) != getattr(after, name))

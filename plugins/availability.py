@@ -22,6 +22,7 @@ class AvailabilityOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Availability:
+    prompt = True
     required_fields: Sequence[str] = ("in_stock",)
     required_vectors: Sequence[str] = ()
 

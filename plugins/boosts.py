@@ -161,6 +161,7 @@ class BoostOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Boosts:
+    prompt = True
     required_vectors: Sequence[str] = ()
 
     def __init__(self, options: BoostOptions, clock: Clock = time.time) -> None:

@@ -57,6 +57,7 @@ class _Tally:
 
 
 class Caps:
+    prompt = True
     required_vectors: Sequence[str] = ()
 
     def __init__(self, options: CapsOptions) -> None:

@@ -18,10 +18,13 @@ _KEPT = "\u200c\u200d"
 
 
 class Normalize:
+    prompt = True
+
     def process(self, plan: QueryPlan, shop: ShopView) -> QueryPlan:
         text = unicodedata.normalize("NFKC", plan.text)
         visible = (c if c in _KEPT or not _invisible(c) else " " for c in text)
-        return msgspec.structs.replace(plan, text=" ".join("".join(visible).split()))
+        plain = " ".join("".join(visible).split())
+        return plan if plain == plan.text else msgspec.structs.replace(plan, text=plain)
 
 
 def _invisible(char: str) -> bool:

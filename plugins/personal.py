@@ -74,6 +74,7 @@ class _Part(Struct, frozen=True):
 class Personal:
     """Left out of the search of a shopper nobody knows."""
 
+    prompt = True
     required_fields: Sequence[str] = ()
     required_vectors: Sequence[Space] = ("text", "image")
     required_behaviour = ("profile",)

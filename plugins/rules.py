@@ -41,6 +41,7 @@ MOST = 1e4
 class ApplyRules:
     """The processor. Compiles the rules once for as long as they are the same."""
 
+    prompt = True
     applies_rules = True
 
     def __init__(self) -> None:
@@ -75,6 +76,7 @@ def _apply(matcher: Matcher) -> AppliedRule:
 class RuleBoosts:
     """The ranker."""
 
+    prompt = True
     required_fields: Sequence[str] = ()
     required_vectors: Sequence[str] = ()
 

@@ -37,6 +37,8 @@ class _Found(NamedTuple):
 class Synonyms:
     """Compiles the synonyms of a language once for as long as they are the same."""
 
+    prompt = True
+
     def __init__(self) -> None:
         self._compiled: tuple[SynonymSet, dict[str, Meanings]] | None = None
 

@@ -77,6 +77,7 @@ class _Wish(Struct):
 class Understood:
     """Several values of one field are alternatives ("red or blue")."""
 
+    prompt = True
     required_fields: Sequence[str] = ("title",)
     required_vectors: Sequence[str] = ()
 

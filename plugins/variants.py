@@ -27,6 +27,7 @@ class VariantsOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Variants:
+    prompt = True
     required_vectors: Sequence[str] = ()
 
     def __init__(self, options: VariantsOptions) -> None:

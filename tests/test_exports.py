@@ -47,7 +47,7 @@ PUBLIC = {
     "shoppers": [
         *("Event", "EventProduct", "EventResult", "EventStatus", "EventType", "EVENT_WEIGHTS"),
         *("EventStore", "QueryCount", "from_micros", "to_micros"),
-        *("Taste", "UserProfile", "NeedsBehaviour", "ForKnownShoppers"),
+        *("Taste", "UserProfile", "NeedsBehaviour", "ForKnownShoppers", "Prompt"),
         *("RecommendationRequest", "RecommendationResponse", "RecommendedItem"),
         *("RecommendationReason", "Recommender", "Learns", "Occasion", "Assortment"),
         *("Recommended", "Interactions", "INTERACTIONS", "read_interactions", "open_events"),

@@ -11,7 +11,7 @@ from docs.reference import generate
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "reference"
-GIVEN = {"Register", "Registry", "ForKnownShoppers", "Assortment"} | {
+GIVEN = {"Register", "Registry", "ForKnownShoppers", "Prompt", "Assortment"} | {
     *("Explains", "NeedsBehaviour", "Learns", "KnowsTheShop"),
 }
 """Protocols without a contract class of their own: the first are Entrepot's to implement, the

@@ -43,7 +43,7 @@ def test_how_a_component_is_doing(own_shop: httpx.Client) -> None:
     told = {key: after[key] for key in ("plugin", "isolation", "memory_mb", "enabled", "breaker")}
     assert told == {
         "plugin": "plugins.availability",
-        "isolation": "thread",
+        "isolation": "none",
         "memory_mb": None,
         "enabled": True,
         "breaker": "closed",

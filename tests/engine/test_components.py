@@ -125,6 +125,29 @@ def test_each_has_its_own_deadline(offer: Callable[..., None], open_with: Open) 
     }
 
 
+def test_what_promises_to_be_prompt_runs_in_the_search(
+    offer: Callable[..., None], open_with: Open
+) -> None:
+    offer(faulty=FAULTY)
+    limits = {
+        "availability": LimitSettings(isolation="thread"),
+        "sound": LimitSettings(isolation="none"),
+    }
+    chain = {"query_processors": ("normalize",), "rankers": ("availability", "sound", "raises")}
+    engine = open_with(slow(limits=limits), **chain)
+    found = {s.name: s.isolation for s in of_searches(engine)}
+    assert found == {
+        "normalize": "none",
+        "availability": "thread",
+        "sound": "none",
+        "raises": "thread",
+    }
+    answer = search(engine, "default", explain=True)
+    assert [d.component for d in answer.degraded] == ["raises"]
+    assert answer.hits[0].explain is not None
+    assert set(answer.hits[0].explain.rankers) == {"availability", "sound"}
+
+
 def test_all_kinds_in_processes_answer_as_in_threads(
     offer: Callable[..., None], open_with: Open
 ) -> None:

@@ -496,3 +496,41 @@ def test_closing_ends_the_threads(plugin: Plugin) -> None:
     for thread in (idle, *busy):
         thread.join(GENEROUS_S)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def inline(guard: Guard) -> Guard:
+    guard.stay()
+    return guard
+
+
+def test_inline_it_runs_where_the_caller_does(inline: Guard) -> None:
+    assert inline.call(threading.get_ident, accept) == threading.get_ident()
+    assert inline.tally.figures().calls == 1
+
+
+@pytest.mark.parametrize("error", [LookupError("no"), SystemExit("no")])
+def test_inline_no_error_goes_through(inline: Guard, error: BaseException) -> None:
+    def raises() -> None:
+        raise error
+
+    for _ in range(3):
+        fail(inline, raises, f"^{type(error).__name__}: no$")
+    fail(inline, raises, "switched off for now")
+    assert inline.breaker.state == "open"
+
+
+def test_inline_the_user_can_interrupt(inline: Guard) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        inline.call(interrupted, accept)
+
+
+def test_inline_a_gross_overrun_counts_once_and_opens(inline: Guard, plugin: Plugin) -> None:
+    inline._gross_s = 0.0
+    assert inline.call(plugin.good, accept) == "good"
+    assert inline.breaker.state == "open"
+    fail(inline, plugin.good, r"switched off for now: took .* set isolation = .process. under")
+    assert plugin.calls == 1
