@@ -9,9 +9,10 @@ prices and what is not wanted become filters and leave the searched text. See
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -127,13 +128,10 @@ class Understand:
         if plan.pictured:
             plan = msgspec.structs.replace(plan, text=without_pointing(plan.text))
         reading = self._model_reading(plan.text, shop.text_encoder)
-        model = None
-        if reading is not None:
-            model = [s for s in reading.spans if s.confidence >= self._options.min_confidence]
-        found = _understood(plan, shop, gazetteer, model)
+        found = _understood(plan, shop, gazetteer, partial(self._spans, reading))
         kind = kind_field(gazetteer)
         own = self._categories.likely(found.text, shop, kind)
-        guessed = reading.categories if reading is not None else {}
+        guessed = reading.result().categories if reading else {}
         others = {name: chance for name, chance in guessed.items() if name not in own}
         return msgspec.structs.replace(
             found,
@@ -141,18 +139,23 @@ class Understand:
             kind_field=kind if found.text and not _names_kind(found) else "",
         )
 
-    def _model_reading(self, text: str, encoder: Encoder) -> Reading | None:
-        """What the model says of ``text``. Meanwhile this thread embeds it, which the lanes will
-        want (two models that run at the same time take three quarters of one after the other); not
-        where something is likely to be taken out of it."""
+    def _model_reading(self, text: str, encoder: Encoder) -> Future[Reading] | None:
+        """What the model will have said of ``text``. Meanwhile this thread embeds it, which the
+        lanes will want (two models that run at the same time take three quarters of one after the
+        other); not where something is likely to be taken out of it."""
         if self._reader is None:
             return None
-        if read(text):
-            return self._reader.read(text)
         reading = self._helpers.submit(self._reader.read, text)
-        with suppress(Exception):  # whoever needs the embedding will meet the error again
-            encoder.encode_texts([text], "query")
-        return reading.result()
+        if not read(text):
+            with suppress(Exception):  # whoever needs the embedding will meet the error again
+                encoder.encode_texts([text], "query")
+        return reading
+
+    def _spans(self, reading: Future[Reading] | None) -> list[Span] | None:
+        if reading is None:
+            return None
+        least = self._options.min_confidence
+        return [span for span in reading.result().spans if span.confidence >= least]
 
     def _gazetteer(self, shop: ShopView) -> Gazetteer:
         last = self._compiled
@@ -175,16 +178,17 @@ def _open(options: UnderstandOptions) -> QueryReader | None:
 
 
 def _understood(
-    plan: QueryPlan, shop: ShopView, gazetteer: Gazetteer, model: Sequence[Span] | None
+    plan: QueryPlan, shop: ShopView, gazetteer: Gazetteer, model: Callable[[], list[Span] | None]
 ) -> QueryPlan:
-    """The plan with spans and filters, and the text without what must not be searched for."""
+    """The plan with spans and filters, and the text without what must not be searched for. What
+    does not need the ``model`` is done before it is asked, for it may be reading still."""
     text = plan.text
     readings = read(text, plan.locale or shop.locale)
     prices, price_filter = priced(readings, plan, shop)
     others = [r for r in readings if not isinstance(r, Price)]
     as_typed = {key.removeprefix(SPELLING) for key in plan.ignored if key.startswith(SPELLING)}
     matches = gazetteer.find(text, as_typed)
-    facts = Facts(text, others, prices, matches, model, gazetteer, shop.lexicon)
+    facts = Facts(text, others, prices, matches, model(), gazetteer, shop.lexicon)
     earlier = plan.spans if plan.read == text else ()
     spans = [s for s in (*prices, *link(facts)) if s.key not in plan.ignored]
     spans = [s for s in spans if not any(s.start < e.end and e.start < s.end for e in earlier)]
@@ -233,7 +237,7 @@ def _in_two_languages(
     """The plan as its translation was read; of the original only the grammar's finds count, which
     know more languages: they leave the searched words, and a price that the translation lost
     filters."""
-    own = _understood(msgspec.structs.replace(plan, filters={}), shop, gazetteer, None)
+    own = _understood(msgspec.structs.replace(plan, filters={}), shop, gazetteer, lambda: None)
     # The spans shown are the translation's: to take one back must end the filter.
     taken_back = any(key.startswith(f"{PRICE}:") for key in plan.ignored)
     kept = {} if taken_back else {k: v for k, v in own.filters.items() if k in (PRICE, "currency")}
