@@ -1,10 +1,10 @@
 """What the plugin platform costs: four rankers that do nothing, on 200 candidates.
 
-``bare`` calls them in a loop. ``guarded`` calls them as a search does, each on a thread with its
-deadline, breaker, figures and check of the answer; ``processes`` the same with each in a process
-of its own, where the window is sent to. ``stage`` is the whole ranking stage of a search, which
-besides makes the window's arrays, records what each ranker changed and puts it in order. ``bare``
-is part of each; all take turns in one run.
+``bare`` calls them in a loop. ``guarded`` calls them as a search does, with breaker, figures and
+check of the answer: in place, or each on a thread and with a deadline; ``processes`` the same with
+each in a process of its own, where the window is sent to. ``stage`` is the whole ranking stage of
+a search, which besides makes the window's arrays, records what each ranker changed and puts it in
+order. ``bare`` is part of each; all take turns in one run.
 
     OMP_NUM_THREADS=2 python -m benchmarks.plugins
 """
@@ -59,7 +59,7 @@ class NoStore:
     """Knows no values and has no vectors."""
 
     def columns(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, list[Any]]:
-        return {}
+        return {field: [None] * len(ids) for field in fields}
 
     def vectors(self, ids: Sequence[str], using: str) -> list[Any]:
         return [NO_ROWS] * len(ids)
@@ -159,12 +159,14 @@ def main() -> None:
             for name in names
         ]
         started = (time.perf_counter() - began) / RANKERS
-        threads, processes = guarded(here, pool), guarded(apart, None)
+        inline, threads = guarded(here, None), guarded(here, pool)
+        processes = guarded(apart, None)
         light, heavy = batch(heavy=False), batch(heavy=True)
         times = measure(
             {
                 "bare": lambda: [ranker.rank(light) for ranker in here],
-                "guarded": lambda: call_all(threads, light),
+                "guarded, in place": lambda: call_all(inline, light),
+                "guarded, on threads": lambda: call_all(threads, light),
                 "processes": lambda: call_all(processes, light),
                 f"processes, 3 columns and {DIM}-d": lambda: call_all(processes, heavy),
                 "stage, 1 ranker": stage(threads[:1]),
