@@ -108,7 +108,9 @@ class QueryPlan(Struct, frozen=True):
     ``categories`` are the likely ones, with their probability; ``kind_field`` is the field of the
     shop that says most finely what products are, by which likely kinds may rank, and empty where
     the words name the kind. ``need`` says that the words describe a need ("something to hang coats
-    on") rather than name a thing of the shop.
+    on") rather than name a thing of the shop. ``described``, 0 to 1, is how surely they are like
+    what some kind of things is for; ``categories`` then tell the kinds that serve it or, where the
+    shop's kinds say too little, ``things`` what they are called, with their probability.
 
     ``filters`` use the request's syntax and are added to the request's own, which are
     ``selected``; the surest come first, for where nothing is found the engine takes them off from
@@ -143,6 +145,8 @@ class QueryPlan(Struct, frozen=True):
     below: tuple[str, ...] = ()
     expansion: str = ""
     kind_field: str = ""
+    described: float = 0.0
+    things: dict[str, float] = field(default_factory=dict)
 
     @property
     def fields(self) -> tuple[str, ...]:

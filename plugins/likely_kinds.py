@@ -16,6 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine import QueryPlan
+
+from .title_words import any_phrase
+from .uses import things
+
 NAMED = 0.5
 """How much the names of kinds say, the window the rest."""
 SHARPNESS = 15.0
@@ -47,3 +52,29 @@ def likely_kinds(
         for kind, weight in found.items()
     }
     return np.asarray([chances.get(kind, 0.0) if kind is not None else 0.0 for kind in own])
+
+
+def serving(
+    plan: QueryPlan, kinds: Sequence[Any], titles: Sequence[str]
+) -> npt.NDArray[np.float64]:
+    """The probability ``[n]`` that each product serves the need that the words describe: that of
+    its kind or, where ``plan.things`` are told, of the likeliest that its title or kind names.
+
+    Args:
+        kinds: as for :func:`likely_kinds`.
+        titles: in lower case.
+    """
+    own = [kind[-1] if isinstance(kind, list) else kind or "" for kind in kinds]
+    if not plan.things:
+        return np.asarray([plan.categories.get(kind, 0.0) for kind in own])
+    known = things()
+    tests = [
+        (any_phrase(known[name].names), chance)
+        for name, chance in plan.things.items()
+        if name in known
+    ]
+    called = [
+        f"{title} {kind.rpartition(' > ')[2].lower()}"
+        for title, kind in zip(titles, own, strict=True)
+    ]
+    return np.asarray([max((c * test(text) for test, c in tests), default=0.0) for text in called])

@@ -1,7 +1,8 @@
-"""Whether words describe a need ("something to hang coats on") rather than name a product.
+"""Whether words open like a need ("something to hang coats on") rather than name a product.
 
 No title has such words, so what is meant is found by the texts' meaning, and the lanes that look
-for the words themselves mislead: "hold my camera steady" finds cameras.
+for the words themselves mislead: "hold my camera steady" finds cameras. Needs that open otherwise
+("my trousers keep slipping down") are known by what serves them (:mod:`plugins.purposes`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from engine import Span
 
 from .field_labels import TYPE
-from .gazetteer import FUNCTION_WORDS, Gazetteer
+from .gazetteer import FUNCTION_WORDS
 from .word_forms import forms, words_of
 
 LEAST_WORDS = 3
@@ -24,15 +25,13 @@ OPENINGS = forms(
 )
 """Words that a description of a need begins with: "somewhere to", "keep my", "make … at"."""
 
-SEEN, SURE = frozenset({"color", "department"}), 0.8
-"""Labels that name a product though no field of the shop has them ("green shirts for men"), and how
-sure the reader must be."""
+SURE = 0.8
+"""Confidence from which on words are what the shop sells."""
 
 
-def is_need(text: str, spans: Sequence[Span], gazetteer: Gazetteer) -> bool:
+def opens_like_need(text: str, spans: Sequence[Span]) -> bool:
     """A phrase of at least :data:`LEAST_WORDS` words that opens like one, unless it opens with
-    something that the shop sells ("watch for men"), or that names nothing a shop with a vocabulary
-    has."""
+    something that the shop sells ("watch for men")."""
     typed = words_of(text)
     words = [word.form for word in typed]
     if len(words) < LEAST_WORDS or FUNCTION_WORDS.isdisjoint(words):
@@ -44,6 +43,4 @@ def is_need(text: str, spans: Sequence[Span], gazetteer: Gazetteer) -> bool:
         and span.start <= typed[0].start < span.end
         for span in spans
     )
-    named = any(span.field or (span.label in SEEN and span.confidence >= SURE) for span in spans)
-    opens = words[0] in OPENINGS and not sold
-    return opens or (not named and any(gazetteer.vocabulary.values()))
+    return words[0] in OPENINGS and not sold

@@ -34,6 +34,7 @@ from .field_labels import TYPE
 from .gazetteer import Gazetteer
 from .live_categories import LiveCategories, kind_field
 from .onnx_encoder import model_folder, shared_model
+from .purposes import Purpose, Purposes
 from .query_facts import Facts
 from .query_filters import (
     PRICE,
@@ -50,7 +51,7 @@ from .query_filters import (
 from .query_grammar import read
 from .query_lexicon import AND_OR
 from .query_linking import link
-from .query_needs import is_need
+from .query_needs import opens_like_need
 from .query_prices import Price
 from .query_reader import QueryReader, Reading
 from .tensorrt_encoder import TensorrtReader
@@ -85,6 +86,7 @@ class Understand:
     def __init__(self, options: UnderstandOptions) -> None:
         self._options = options
         self._categories = LiveCategories()
+        self._purposes = Purposes()
         self._compiled: _Compiled | None = None
         self._reader: QueryReader | None = None
         self._broken: InvalidModel | None = None
@@ -114,6 +116,7 @@ class Understand:
         if not plan.text.strip():
             if not plan.original:  # before the first search of a generation
                 self._categories.learn(shop, kind_field(gazetteer))
+                self._purposes.learn(shop, kind_field(gazetteer))
             return plan
         language = language_of(shop.locale)
         translation = plan.translations.get(language)
@@ -133,11 +136,16 @@ class Understand:
         own = self._categories.likely(found.text, shop, kind)
         guessed = reading.result().categories if reading else {}
         others = {name: chance for name, chance in guessed.items() if name not in own}
-        return msgspec.structs.replace(
+        unnamed = found.text and not _names_kind(found)
+        found = msgspec.structs.replace(
             found,
             categories={**own, **others, **plan.categories},
-            kind_field=kind if found.text and not _names_kind(found) else "",
+            kind_field=kind if unnamed else "",
         )
+        if plan.pictured:
+            return found
+        purpose = self._purposes.of(found.text, shop, kind, found.need)
+        return _for_the_need(found, purpose, shop.vocabulary.get(kind, {}), kind)
 
     def _model_reading(self, text: str, encoder: Encoder) -> Future[Reading] | None:
         """What the model will have said of ``text``. Meanwhile this thread embeds it, which the
@@ -219,7 +227,7 @@ def _understood(
         # No words and no filters would be no search: then the words count as they stand.
         text=rest if rest or filters or below else text,
         below=below,
-        need=not plan.pictured and is_need(text, spans, gazetteer),
+        need=not plan.pictured and opens_like_need(text, spans),
     )
 
 
@@ -228,6 +236,26 @@ def _names_kind(plan: QueryPlan) -> bool:
     return any(
         span.label == TYPE and span.effect == "boost" and span.confidence >= SURE
         for span in plan.spans
+    )
+
+
+def _for_the_need(
+    plan: QueryPlan, purpose: Purpose, kinds: Mapping[str, int], kind: str
+) -> QueryPlan:
+    """The plan with what serves the need that the words describe, which keywords then find, too:
+    titles have other words than needs."""
+    if not purpose.surely:
+        return plan
+    others = {name: chance for name, chance in plan.categories.items() if name not in kinds}
+    names = [name.rpartition(" > ")[2] for name in (*purpose.kinds, *purpose.things)]
+    return msgspec.structs.replace(
+        plan,
+        categories={**purpose.kinds, **others} if purpose.kinds else plan.categories,
+        kind_field=kind,
+        need=True,
+        described=purpose.surely,
+        things=purpose.things,
+        expansion=" ".join(filter(None, (plan.expansion, *names))),
     )
 
 

@@ -16,6 +16,10 @@ nobody understood, and as far as the lanes do not agree on the best product: one
 rather what was meant than its kind. A wrong guess is tempered by its probability, and kinds that
 are all alike likely lift next to nothing.
 
+Where the words describe a need by what things are for (``plan.described``), what serves it rises by
+:data:`NEED` times the best score, as likely as that is, and as surely as there is a need; a kind
+that they name is then not what is wanted ("my trousers keep slipping down").
+
 What speaks against a product, by its title (:mod:`plugins.faults`), takes most of its score.
 
 Strength and :data:`TYPE_WEIGHT` were chosen on queries made of type, colour and department of
@@ -38,7 +42,7 @@ from .asked_measures import asked_in
 from .faults import faults
 from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS
-from .likely_kinds import likely_kinds
+from .likely_kinds import likely_kinds, serving
 from .title_measures import agree, measures_of
 from .title_words import TitleTest
 from .wished_titles import in_titles, title_test
@@ -48,6 +52,8 @@ _SETTLED = frozenset({"price", "negation", "size", "quantity", "UoM", "reference
 """Labels of the grammar: its words are dealt with, or not in any field."""
 TYPE_WEIGHT = 2.0
 """What a thing is counts so much more than what it is like."""
+NEED = 4.0
+"""How much more than a kind that is likely counts one that serves what is described."""
 
 Shares = npt.NDArray[np.float64]
 
@@ -124,9 +130,10 @@ class Understood:
         had: list[tuple[str, Shares]] = []
         for wish in wishes:
             granted = _granted(wish, batch.columns.get(wish.field), titles)
-            had.append((wish.cause, wish.weight * granted))
-            if wish.is_kind:
+            if wish.is_kind:  # that of a need is what is wanted for it: trousers for a belt
+                granted = granted * (1 - plan.described)
                 kind = np.maximum(kind, granted)
+            had.append((wish.cause, wish.weight * granted))
         if asked:
             stated = np.asarray([agree(asked, measures_of(title)) for title in titles], float)
             had.append(("measure", stated))
@@ -143,6 +150,10 @@ class Understood:
             kinds, named = batch.columns[plan.kind_field], {} if plan.pictured else plan.categories
             chances = likely_kinds(kinds, batch.scores, named)
             lifts.append((f"likely {plan.kind_field}", self._kinds * own.max() * unsaid * chances))
+        if plan.described:
+            kinds = batch.columns.get(plan.kind_field, [None] * len(titles))
+            share = NEED * self._kinds * plan.described * serving(plan, kinds, titles)
+            lifts.append(("serves the need", own.max() * share))
         return lifts
 
 

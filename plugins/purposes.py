@@ -1,0 +1,212 @@
+"""Which kinds of things serve a need that the words describe, by what things are for.
+
+"My trousers keep slipping down" names trousers and wants a belt. A need is seldom like the name of
+what serves it, but mostly like something that one does with it, which :mod:`plugins.uses` knows. So
+queries are compared with uses, as documents are found by the questions that they answer (Nogueira
+et al., *Document Expansion by Query Prediction*, 2019), and with names. Words that are more like a
+use than like any name describe a need; those that name a product are more like its name.
+
+Where the shop's own field says finely what products are, its values are compared; elsewhere things
+are, for which titles then are searched. All values here were chosen on requests for development
+(``docs/decisions/0018-uses.md``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from engine import Encoder, Lexicon, ShopView, Vectors
+
+from .translators.languages import language_of
+from .uses import Thing, things, things_called
+from .word_forms import words_of
+
+LANGUAGE = "en"
+"""Of the uses; shops in other languages get no help from them."""
+FINE = 0.8
+"""Share of products whose kind is a thing of which uses are known, from which on kinds are
+compared."""
+MAX_KINDS = 500
+AT_ONCE = 16
+"""Texts that a search may wait for; more are embedded before the generation goes live."""
+BATCH = 32
+USE = 2 / 3
+"""How much the likeness to the best use counts; that to the best name counts the rest."""
+SHARPNESS = 20.0
+"""A likeness higher by 0.05 is e times as likely."""
+BEST, LEAST = 5, 0.05
+"""At most so many kinds are told, none less likely than that."""
+ALIKE = (0.45, 0.6)
+"""Cosines to the best use: from the first on words may, from the second they surely describe a
+need."""
+MORE_ALIKE = (0.0, 0.1)
+"""The same of what this is above the likeness to any name."""
+OPENING = 0.1
+"""So much is added to that where words open like a need ("something to hang coats on")."""
+
+Indices = npt.NDArray[np.intp]
+Target = tuple[str, Sequence[str], Sequence[str]]
+"""What is told, its names and its uses."""
+
+
+class Purpose(Struct, frozen=True):
+    """``surely``, 0 to 1, is how surely the words describe a need. ``kinds`` are values of the
+    shop's field of kinds that serve it, ``things`` those of :mod:`plugins.uses`, with their
+    probability; one of the two is empty."""
+
+    surely: float = 0.0
+    kinds: dict[str, float] = {}
+    things: dict[str, float] = {}
+
+
+class _Known(Struct, frozen=True, eq=False):
+    """``rows`` ``[texts, d]``. The names of target ``i`` are the rows ``names[name_starts[i] :]``
+    as far as the next target's begin, its uses likewise; one without uses has its first name
+    there and is not ``used``."""
+
+    shop: ShopView
+    targets: list[str]
+    are_things: bool
+    rows: Vectors
+    names: Indices
+    name_starts: Indices
+    uses: Indices
+    use_starts: Indices
+    used: npt.NDArray[np.bool_]
+
+
+class Purposes:
+    """Embeds each name and use once, in the shop's own text encoder; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: dict[tuple[str, str], Vectors] = {}
+        self._known: _Known | None = None
+
+    def learn(self, shop: ShopView, kind: str) -> None:
+        """Embed what is new, however much: long, so before searches come. ``kind`` is the field
+        that says most finely what products are."""
+        with self._lock:
+            self._learn(shop, kind, None)
+
+    def of(self, text: str, shop: ShopView, kind: str, opens: bool) -> Purpose:
+        """What serves the need that ``text`` describes; nothing where it describes none, or while
+        too many texts are yet to be embedded. ``opens``: it opens like a need."""
+        known = self._of(shop, kind) if len(words_of(text)) > 1 else None
+        if known is None or not known.used.any():
+            return Purpose()
+        (query,) = shop.text_encoder.encode_texts([text], "query")
+        cosines = known.rows @ query
+        named = np.maximum.reduceat(cosines[known.names], known.name_starts)
+        used = np.maximum.reduceat(cosines[known.uses], known.use_starts)
+        best = float(used[known.used].max())
+        more = best - float(named.max()) + OPENING * opens
+        surely = _ramp(best, *ALIKE) * _ramp(more, *MORE_ALIKE)
+        if not surely:
+            return Purpose()
+        alike = np.where(known.used, USE * used + (1 - USE) * named, named)
+        found = _chances(known.targets, alike)
+        return Purpose(surely, things=found) if known.are_things else Purpose(surely, found)
+
+    def _of(self, shop: ShopView, kind: str) -> _Known | None:
+        known = self._known
+        if known is not None and _says_the_same(known.shop, shop):
+            return known
+        if not self._lock.acquire(blocking=False):
+            return None  # it is being learnt
+        try:
+            return self._learn(shop, kind, AT_ONCE)
+        finally:
+            self._lock.release()
+
+    def _learn(self, shop: ShopView, kind: str, at_most: int | None) -> _Known | None:
+        kinds = _kinds(shop.vocabulary.get(kind, {}))
+        targets = kinds or _sold(shop.lexicon)
+        if language_of(shop.locale) != LANGUAGE:
+            targets = []
+        texts = list(dict.fromkeys(t for _, names, uses in targets for t in (*names, *uses)))
+        encoder = shop.text_encoder.info.fingerprint
+        missing = [text for text in texts if (encoder, text) not in self._rows]
+        if at_most is not None and len(missing) > at_most:
+            return None
+        self._embed(missing, shop.text_encoder)
+        place = {text: i for i, text in enumerate(texts)}
+        used = [bool(uses) for _, _, uses in targets]
+        self._known = _Known(
+            shop,
+            [target for target, _, _ in targets],
+            not kinds,
+            np.stack([self._rows[encoder, text] for text in texts] or [np.zeros(0, np.float32)]),
+            *_joined([[place[name] for name in names] for _, names, _ in targets]),
+            *_joined([[place[use] for use in uses or names[:1]] for _, names, uses in targets]),
+            np.asarray(used, bool),
+        )
+        return self._known
+
+    def _embed(self, texts: Sequence[str], encoder: Encoder) -> None:
+        for start in range(0, len(texts), BATCH):
+            some = texts[start : start + BATCH]
+            for text, row in zip(some, encoder.encode_texts(some, "document"), strict=True):
+                self._rows[encoder.info.fingerprint, text] = row.copy()
+
+
+def _says_the_same(known: ShopView, shop: ShopView) -> bool:
+    return (
+        known.vocabulary is shop.vocabulary
+        and known.lexicon is shop.lexicon
+        and known.text_encoder is shop.text_encoder
+    )
+
+
+def _kinds(counts: Mapping[str, int]) -> list[Target]:
+    """The shop's kinds, the most frequent, by the ends of their paths; empty where for too many
+    products no use is known."""
+    means = {kind: things_called(kind.rpartition(" > ")[2]) for kind in counts}
+    known = sum(n for kind, n in counts.items() if means[kind])
+    if not known or known < FINE * sum(counts.values()):
+        return []
+    most = sorted(counts, key=lambda kind: (-counts[kind], kind))[:MAX_KINDS]
+    return [(kind, *_texts(kind.rpartition(" > ")[2], means[kind])) for kind in most]
+
+
+def _texts(name: str, means: Sequence[Thing]) -> tuple[list[str], list[str]]:
+    names = [name, *(other for thing in means for other in thing.names)]
+    return names, [use for thing in means for use in thing.uses]
+
+
+def _sold(lexicon: Lexicon) -> list[Target]:
+    """The things that the shop may have, as its words tell; all while they are not known."""
+    return [
+        (name, thing.names, thing.uses)
+        for name, thing in things().items()
+        if not lexicon.words or any(_said(other, lexicon) for other in thing.names)
+    ]
+
+
+def _said(name: str, lexicon: Lexicon) -> bool:
+    words = name.replace("-", " ").split()
+    return all(lexicon.knows(word) or lexicon.knows(f"{word}s") for word in words)
+
+
+def _joined(rows: Sequence[Sequence[int]]) -> tuple[Indices, Indices]:
+    """The numbers of all one after the other, and where each begins."""
+    starts = [0, *accumulate(map(len, rows))][: len(rows)]
+    return np.asarray([i for some in rows for i in some], np.intp), np.asarray(starts, np.intp)
+
+
+def _chances(targets: Sequence[str], alike: Vectors) -> dict[str, float]:
+    """The likeliest, best first."""
+    weights = np.exp(SHARPNESS * (alike - alike.max()).astype(np.float64))
+    chances = weights / weights.sum()
+    likeliest = np.argsort(-chances, kind="stable")[:BEST]
+    return {targets[i]: float(chances[i]) for i in likeliest if chances[i] >= LEAST}
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return min(max((value - low) / (high - low), 0.0), 1.0)

@@ -1,0 +1,95 @@
+"""Which kinds serve a need, and whether words describe one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine import IndexSchema, Lexicon, QueryPlan, ShopView
+from plugins.hash_encoder import HashEncoder, HashOptions
+from plugins.likely_kinds import serving
+from plugins.purposes import AT_ONCE, Purpose, Purposes
+from plugins.uses import things
+
+FINE = {"Trousers": 5, "Belts": 3, "Lamps": 2}
+COARSE = {"Goods": 9, "Belts": 1}
+
+
+class Counting(HashEncoder):
+    def __init__(self) -> None:
+        super().__init__(HashOptions())
+        self.documents: list[str] = []
+
+    def encode_texts(self, texts: Sequence[str], role: Any) -> Any:
+        self.documents += texts if role == "document" else []
+        return super().encode_texts(texts, role)
+
+
+def shop_of(kinds: Mapping[str, int], words: str = "", locale: str = "en") -> ShopView:
+    lexicon = Lexicon(dict.fromkeys(words.split(), 1))
+    return ShopView(IndexSchema({}), {"type": kinds}, Counting(), locale=locale, lexicon=lexicon)
+
+
+def purpose(text: str, shop: ShopView, opens: bool = False) -> Purpose:
+    purposes = Purposes()
+    purposes.learn(shop, "type")
+    return purposes.of(text, shop, "type", opens)
+
+
+USE = things()["belt"].uses[0]
+
+
+def test_what_is_like_a_use_describes_a_need() -> None:
+    found = purpose(USE, shop_of(FINE))
+    assert found.surely > 0.9
+    assert max(found.kinds, key=found.kinds.__getitem__) == "Belts"
+    assert 0 < sum(found.kinds.values()) <= 1
+    assert found.things == {}
+
+
+@pytest.mark.parametrize("text", ["trousers", "belts", "black belts", "qwertz uiop", ""])
+def test_names_and_what_is_like_nothing_describe_none(text: str) -> None:
+    assert purpose(text, shop_of(FINE)) == Purpose()
+
+
+def test_words_that_open_like_a_need_need_be_less_like_a_use() -> None:
+    text = "hold trousers"
+    assert purpose(text, shop_of(FINE), True).surely > purpose(text, shop_of(FINE)).surely
+
+
+def test_where_kinds_say_little_things_are_told_that_the_shop_has_words_for() -> None:
+    found = purpose(USE, shop_of(COARSE, "leather belts"))
+    assert (found.kinds, next(iter(found.things))) == ({}, "belt")
+    assert "belt" not in purpose(USE, shop_of(COARSE, "leather braces")).things
+    assert purpose(USE, shop_of(COARSE, "leather")) == Purpose()
+
+
+def test_uses_are_english() -> None:
+    shop = shop_of(FINE, locale="de")
+    assert purpose(USE, shop) == Purpose()
+    assert shop.text_encoder.documents == []  # type: ignore[attr-defined]
+
+
+def test_texts_are_embedded_once_and_many_only_beforehand() -> None:
+    shop, purposes = shop_of(FINE), Purposes()
+    assert purposes.of(USE, shop, "type", False) == Purpose()
+    encoder: Any = shop.text_encoder
+    assert encoder.documents == []
+    purposes.learn(shop, "type")
+    assert len(set(encoder.documents)) == len(encoder.documents) > AT_ONCE
+    embedded = len(encoder.documents)
+    grown = msgspec.structs.replace(shop, vocabulary={"type": {**FINE, "Table Lamps": 1}})
+    assert purposes.of(USE, grown, "type", False).surely > 0
+    assert encoder.documents[embedded:] == ["Table Lamps"]
+
+
+def test_a_product_serves_by_its_kind_or_by_what_its_title_names() -> None:
+    kinds: list[Any] = [["Home", "Home > Belts"], "Lamps", None]
+    titles = ["classic", "coat-rack in oak", "leather belts"]
+    by_kind = QueryPlan(categories={"Home > Belts": 0.7, "Home": 0.9})
+    assert serving(by_kind, kinds, titles).tolist() == [0.7, 0, 0]
+    by_title = QueryPlan(things={"belt": 0.6, "coat rack": 0.3})
+    assert serving(by_title, kinds, titles).tolist() == [0.6, 0.3, 0.6]
