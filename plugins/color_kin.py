@@ -72,6 +72,12 @@ def _name(form: str) -> str:
     return ""
 
 
+def ishes(color: str) -> tuple[str, ...]:
+    """How something is called that is nearly of a colour: "reddish", "purplish", "bluish"."""
+    stem = color.removesuffix("e")
+    return tuple(dict.fromkeys((f"{color}ish", f"{stem}ish", f"{color}{color[-1]}ish")))
+
+
 def kinship(asked: Iterable[str], held: Iterable[str]) -> float:
     """How near the colours ``held`` come to those ``asked`` for, both by name, 0 to 1."""
     others = tuple(held)

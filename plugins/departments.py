@@ -22,8 +22,6 @@ _OPPOSED: Final[Mapping[str, frozenset[str]]] = {
     "baby": frozenset({"man", "woman"}),
     "toddler": frozenset({"man", "woman"}),
 }
-CHILDREN: Final = frozenset({"kid", "baby", "toddler"})
-"""Names of those who are surely not grown up."""
 _CODES: Final[Mapping[str, str]] = {
     form_of(code): form_of(name)
     for name, codes in DEPARTMENT_FAMILIES.items()
@@ -36,6 +34,8 @@ def opposed(wished: Iterable[str], values: Iterable[str]) -> tuple[str, ...]:
     """Of a field's ``values`` those that are for others than all of the ``wished`` ones; none where
     one of these is no known department."""
     asked = set().union(*map(_names, wished))
+    if {"boy", "girl"} <= asked:  # both are none but children
+        asked = {*asked - {"boy", "girl"}, "kid"}
     if not asked or not asked <= _OPPOSED.keys():
         return ()
     barred = frozenset.intersection(*(_OPPOSED[name] for name in asked))

@@ -127,6 +127,9 @@ RELATIVES: Final[dict[str, str]] = {
     "boys": "son nephew grandson",
 }
 """For whom something is when it is for one of these: "for my wife", "for dad"."""
+TWO: Final = ("men", "women")
+COUPLES: Final = ("his and hers", "hers and his", "for both", "couples", "for couples")
+"""What is for both of the two."""
 FOR_WHOM: Final = ("my", "our", "for")
 """What must stand before them: "mom jeans" and a "boyfriend shirt" are women's."""
 

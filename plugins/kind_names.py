@@ -94,6 +94,12 @@ cots | cribs
 aubergines | eggplants
 zucchini | courgettes
 yoghurt | yogurt
+soy milk | soya milk | soy drink | soya drink
+soyghurt | soy yoghurt | soya yoghurt | soy yogurt | soya yogurt
+oatghurt | oat yoghurt | oat yogurt
+soy milk | oat milk | almond milk | rice milk | plant milk | vegan milk | dairy free milk
+soy milk | oat milk | almond milk | rice milk | plant based milk | milk alternative
+soyghurt | oatghurt | plant yoghurt | vegan yoghurt | dairy free yoghurt
 crisps | potato chips
 sweets | candy
 biscuits | cookies

@@ -12,6 +12,8 @@ from engine import ShopView, Term, terms
 from . import query_lexicon, unit_lexicon
 from .foreign_words import function_words, own_words, trade_words
 from .gazetteer import COMMON, FUNCTION_WORDS
+from .kind_names import GROUPS
+from .number_words import COUNTS
 from .translators.languages import language_of
 from .word_forms import SPELLINGS, form_of
 
@@ -102,7 +104,8 @@ def _roots(word: str, sold: Callable[[str], bool]) -> Iterator[str]:
 
 
 def _grammar_words() -> frozenset[str]:
-    """The words that the query grammar reads, in every language that it knows."""
+    """The words that the query grammar reads, in every language that it knows, and what things are
+    called that a shop may call otherwise: "soya" is no sofa."""
     tables = (
         query_lexicon.BOUNDS,
         query_lexicon.JOINS,
@@ -114,7 +117,11 @@ def _grammar_words() -> frozenset[str]:
         unit_lexicon.NAMED_SIZES,
         query_lexicon.AGE_WORDS,
         query_lexicon.PEOPLE,
+        query_lexicon.ASKING,
+        query_lexicon.NEUTRAL,
         FUNCTION_WORDS,
+        COUNTS,
+        frozenset(name for group in GROUPS for name in group),
     )
     return frozenset(
         term.word for table in tables for text in _texts(table) for term in terms(text)

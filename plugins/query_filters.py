@@ -17,7 +17,7 @@ import msgspec
 
 from engine import QueryPlan, ShopView, Span
 
-from .departments import CHILDREN, opposed
+from .departments import opposed
 from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS, Gazetteer
 from .query_grammar import Reading
@@ -85,8 +85,7 @@ def departments(spans: Iterable[Span], gazetteer: Gazetteer) -> dict[str, Any]:
     named: dict[str, list[str]] = {}
     for span in spans:
         if span.label == DEPARTMENT and span.effect == "boost" and span.confidence >= SURE:
-            typed = forms(span.value) & CHILDREN  # "kids" where there are boys and girls
-            named.setdefault(span.field, []).extend(typed or span.values)
+            named.setdefault(span.field, []).extend(span.values)
     filters: dict[str, Any] = {}
     for field, wished in named.items():
         known = gazetteer.vocabulary[field]

@@ -248,6 +248,8 @@ NEUTRAL: Final = words(
 )
 """Nouns that say nothing between the two."""
 IN_ANY: Final = words("in of by from with")
-ASKING: Final = words("what which who where how do does did have has is are can could would please")
+ASKING: Final = words(
+    "what which who where how do does did have has got is are can could would please"
+)
 """Words that begin another sentence after a comma: "I hate pink, what tops do you have"."""
 AND_OR: Final = words("and or nor & , + / und oder et ou y o e en of")

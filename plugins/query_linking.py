@@ -8,6 +8,7 @@ wing boots" that it knows for a brand). Whatever is left of the model's spans st
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -21,13 +22,22 @@ from .gazetteer import FUNCTION_WORDS, Match
 from .query_facts import Facts, chosen, model_span
 from .query_grammar import Negation, Reading
 from .query_negation import doubtful, negated
+from .query_nouns import (
+    in_a_name,
+    is_a_shade_of_color,
+    part_of_a_name,
+    part_of_a_noun,
+    says_less,
+    typed_of,
+)
 from .query_sizes import Measure, Quantity, Size, same_size
-from .word_forms import Word, forms, next_word, words_of
+from .word_forms import Word, forms, words_of
 
-NAMES = frozenset({"creator", "product_name", "product_number", "content"})
-"""Labels of names: a part of one means nothing by itself."""
 DESCRIBING = frozenset({"occasion", "shape", "material", "condition", "origin", "UoM"})
 """Labels of what the model also calls a modifier."""
+OLDEST_CHILD = 12
+"""Years: who is older wears what is sold to grown-ups."""
+_OLD = re.compile(r"[\s-]*olds?\b", re.I)
 RULES_ALONE, DISAGREES = 0.9, 0.6
 """How sure a link is that no model confirms, and one that it takes for something else."""
 
@@ -45,7 +55,7 @@ def link(facts: Facts) -> list[Span]:
     for reading in readings:
         if isinstance(reading, Negation):
             spans += negated(reading, facts)
-        elif span := _measured(reading, facts):
+        elif span := _of_age(reading, facts) or _measured(reading, facts):
             spans.append(span)
     taken = [(s.start, s.end) for s in (*spans, *facts.prices)]
     taken += [place for r in readings if isinstance(r, Negation) for place in doubtful(r, facts)]
@@ -110,6 +120,23 @@ def _measured(reading: Reading, facts: Facts) -> Span | None:
     return Span(*places, label, typed) if sure else None
 
 
+def _of_age(reading: Reading, facts: Facts) -> Span | None:
+    """For whom something is that is for so old a child: "a 3 year old"."""
+    if not (isinstance(reading, Measure) and reading.unit in ("year", "month")):
+        return None
+    years = reading.most / (1 if reading.unit == "year" else 12)
+    after = _OLD.match(facts.text, reading.end)
+    if after is None or years > OLDEST_CHILD:
+        return None
+    for match in facts.gazetteer.find("kids"):
+        link = chosen(match, facts)
+        if "department" in facts.gazetteer.labels[link.field]:
+            start, end = reading.start, after.end()
+            typed = facts.text[start:end]
+            return Span(start, end, "department", typed, 1.0, link.field, link.values, "boost")
+    return None
+
+
 def _about_sizes(facts: Facts) -> list[str]:
     return [field for field, labels in facts.gazetteer.labels.items() if "UoM" in labels]
 
@@ -119,9 +146,14 @@ def _value(match: Match, facts: Facts) -> Span | None:
     link = chosen(match, facts)
     labels = facts.gazetteer.labels[link.field]
     model = model_span(match, facts)
-    if (model and _part_of_a_name(match, model, labels)) or _part_of_a_noun(match, labels, facts):
+    if TYPE in labels and model is not None and model.label == "color" and _colors(match, facts):
+        # "Orange bag" where oranges are sold.
+        return Span(match.start, match.end, "color", typed_of(match, facts), model.confidence)
+    if (model and part_of_a_name(match, model, labels)) or part_of_a_noun(match, labels, facts):
         return None
-    if {TYPE, "department"} & set(labels) and _is_a_shade(match, facts):
+    if {TYPE, "department"} & set(labels) and is_a_shade_of_color(match, facts):
+        return None
+    if TYPE in labels and says_less(match, facts):
         return None
     label, sure = (labels[0] if labels else "modifier"), RULES_ALONE
     if model is not None:
@@ -130,7 +162,9 @@ def _value(match: Match, facts: Facts) -> Span | None:
         label = model.label if model.label in labels or not labels else label
         sure = 0.8 + 0.2 * model.confidence if agrees else DISAGREES
     elif facts.model is not None:
-        sure = (RULES_ALONE + DISAGREES) / 2  # the model saw nothing there
+        # The model saw nothing there.
+        alone = "color" in labels and not in_a_name(match, facts)
+        sure = RULES_ALONE if alone else (RULES_ALONE + DISAGREES) / 2
     typed = facts.text[match.start : match.end]
     places = match.start, match.end
     found = Span(*places, label, typed, sure * match.score, link.field, link.values, "boost")
@@ -139,6 +173,10 @@ def _value(match: Match, facts: Facts) -> Span | None:
     if label == TYPE:
         return msgspec.structs.replace(found, near=facts.gazetteer.alike(link))
     return found
+
+
+def _colors(match: Match, facts: Facts) -> frozenset[str]:
+    return colors_in(forms(typed_of(match, facts)))
 
 
 def _near(span: Span, facts: Facts) -> dict[str, float]:
@@ -156,49 +194,6 @@ def _near(span: Span, facts: Facts) -> dict[str, float]:
             if fits_shade(shade, held[value])
         }
     return {value: kin for value, kin in near.items() if value not in span.values}
-
-
-def _part_of_a_name(match: Match, span: Span, labels: Sequence[str]) -> bool:
-    """Whether the model knows a longer name here: "red" of "red wing". A type at its end is
-    one all the same: "apple watch"."""
-    inside = span.start <= match.start and match.end <= span.end
-    whole = (match.start, match.end) == (span.start, span.end)
-    if not inside or whole or span.label in labels:
-        return False
-    return span.label in NAMES and not (TYPE in labels and match.end == span.end)
-
-
-def _part_of_a_noun(match: Match, labels: Sequence[str], facts: Facts) -> bool:
-    """Whether another noun follows that it only describes: "shoe rack", "leather free"."""
-    after = next_word(facts.text, match.end)
-    if after is None or facts.text[match.end : after.start].strip("- "):
-        return False
-    kept = {"creator", TYPE, "department", "color"}
-    if after.form in ("free", "frei") and not kept & set(labels):
-        return True
-    if TYPE not in labels:
-        return False
-    if facts.model is not None:
-        span = model_span(match, facts)
-        return span is not None and span.label == TYPE and span.end >= after.end
-    if facts.text[match.start : match.end].lower().endswith("s"):
-        return False
-    nearby = next((m for m in facts.matches if m.start == after.start), None)
-    if nearby is not None:
-        return TYPE in facts.gazetteer.labels[chosen(nearby, facts).field]
-    read = any(r.start <= after.start < r.end for r in (*facts.readings, *facts.prices))
-    return not read and after.form not in FUNCTION_WORDS and after.form.isalpha()
-
-
-def _is_a_shade(match: Match, facts: Facts) -> bool:
-    """Whether it tells a colour's shade, of something else: "light blue skirt" where lamps, too,
-    are sold, "baby blue dress"; but not "ceiling light blue"."""
-    if not forms(facts.text[match.start : match.end]) <= LIGHTER | DARKER:
-        return False
-    labels = [(m.start, facts.gazetteer.labels[chosen(m, facts).field]) for m in facts.matches]
-    after = next_word(facts.text, match.end)
-    colored = after is not None and any(s == after.start and "color" in held for s, held in labels)
-    return colored and any(start != match.start and TYPE in held for start, held in labels)
 
 
 def _rest(span: Span, taken: Sequence[tuple[int, int]], text: str) -> Iterator[Span]:

@@ -8,14 +8,17 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice, product
 
+from .color_kin import FAMILIES, ishes
 from .field_labels import (
     COLOR_FAMILIES,
     COLOR_GROUPS,
     COLOR_NOUNS,
     COLORS,
+    COUPLES,
     DEPARTMENT_FAMILIES,
     FOR_WHOM,
     RELATIVES,
+    TWO,
     TYPE,
 )
 from .kind_names import GROUPS
@@ -44,6 +47,7 @@ def aliases_of(
         if "color" in labels[field]:
             found += [*_words_of_colors(values, names), *_color_groups(names)]
             found += _shades(names, {key for key, _ in found} | made.keys())
+            found += _nearly_of_a_color(names)
         if "department" in labels[field]:
             found += _departments(names)
         if TYPE in labels[field] or not labels[field]:
@@ -100,6 +104,13 @@ def _shades(names: _Names, known: Container[str]) -> Iterator[tuple[str, Values]
             yield _key(shade), stand_in
 
 
+def _nearly_of_a_color(names: _Names) -> Iterator[tuple[str, Values]]:
+    """ "Purplish", "reddish", "greyish"."""
+    for family in FAMILIES:
+        if held := names.held(family):
+            yield from ((_key(name), held) for name in ishes(family))
+
+
 def _departments(names: _Names) -> Iterator[tuple[str, Values]]:
     for name, codes in DEPARTMENT_FAMILIES.items():
         if not names.held(name) and (coded := names.any_of(codes)):
@@ -108,6 +119,9 @@ def _departments(names: _Names) -> Iterator[tuple[str, Values]]:
         held = names.held(name) or names.any_of(DEPARTMENT_FAMILIES.get(name, ()))
         for before, relative in product(FOR_WHOM, relatives.split() if held else ()):
             yield _key(f"{before} {relative}"), held
+    both = [names.held(name) or names.any_of(DEPARTMENT_FAMILIES[name]) for name in TWO]
+    if all(both):
+        yield from ((_key(phrase), both[0] + both[1]) for phrase in COUPLES)
 
 
 def _kinds(names: _Names) -> Iterator[tuple[str, Values]]:

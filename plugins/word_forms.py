@@ -35,8 +35,8 @@ _SAME = {
     "jewelry": "jewellery",
     "pajama": "pajamas pyjama pyjamas",
     "sock": "sox",
-    **{"armor": "armour", "color": "colour", "flavor": "flavour", "fiber": "fibre"},
-    **{"aluminium": "aluminum", "mold": "mould", "mom": "mum"},
+    **{"armor": "armour", "color": "colour colours", "flavor": "flavour flavours"},
+    **{"fiber": "fibre fibres", "aluminium": "aluminum", "mold": "mould moulds", "mom": "mum mums"},
     AND: "und et",
 }
 _SINGULAR = {
