@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -10,6 +11,7 @@ from engine import Lexicon, Span
 
 from .gazetteer import Gazetteer, Link, Match
 from .query_grammar import Reading
+from .word_forms import Word, words_of
 
 PRIOR = ("color", "department", "core_product_type", "material", "UoM", "occasion", "shape")
 """Which field a value of several is meant of, where no model says: the first of these."""
@@ -26,6 +28,17 @@ class Facts(Struct, frozen=True):
     model: Sequence[Span] | None
     gazetteer: Gazetteer
     lexicon: Lexicon = Lexicon()
+
+
+@lru_cache(maxsize=16)
+def words_in(text: str) -> tuple[Word, ...]:
+    """The words of a query, which many rules ask for."""
+    return tuple(words_of(text))
+
+
+def word_before(text: str, at: int) -> Word | None:
+    """The last word that ends at or before a place."""
+    return next((word for word in reversed(words_in(text)) if word.end <= at), None)
 
 
 def chosen(match: Match, facts: Facts) -> Link:

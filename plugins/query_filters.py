@@ -14,8 +14,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
-from engine import QueryPlan, ShopView, Span
+from engine import QueryPlan, ShopView, Span, terms
 
 from .departments import opposed
 from .field_labels import TYPE
@@ -36,6 +37,8 @@ POINTING = FUNCTION_WORDS | forms(
     "please more rather as exactly also although except make made prefer want need show"
 )
 """Words that stand between a photo and how what is wanted differs from it."""
+COUNTED_SHARE = 0.1
+"""The share of the titles with a word that has a number, for the number to go with the word."""
 _CHEAPER = re.compile(
     r"\b(?:cheaper|less (?:expensive|costly|pricey)|lower priced?|for less|affordable)\b", re.I
 )
@@ -47,6 +50,7 @@ def priced(
 ) -> tuple[list[Span], dict[str, Any]]:
     """Spans of the prices, and their filter where this shop has prices that it can mean."""
     found = [r for r in readings if isinstance(r, Price) and not _is_weight(r, shop)]
+    found = [r for r in found if not (r.bare and _titles_count(r, plan.text, shop))]
     typed = {r: plan.text[r.start : r.end] for r in found}
     found = [r for r in found if f"{PRICE}:{typed[r].casefold()}" not in plan.ignored]
     named = {code for r in found for code in r.currencies}
@@ -68,6 +72,19 @@ def priced(
 def _is_weight(price: Price, shop: ShopView) -> bool:
     """ "Under 50 pounds" is a weight where everything is sold in something else."""
     return price.weight and not {*price.currencies, ""} & shop.prices.keys()
+
+
+def _titles_count(price: Price, text: str, shop: ShopView) -> bool:
+    """Whether the shop's titles have such numbers beside the words of the query: "30" and "50" are
+    factors of sunscreen, and no prices, where titles of sunscreens say so."""
+    sample = shop.lexicon.sample
+    numbers = [sample.of(f"{value:g}") for value in (price.gte, price.lte) if value is not None]
+    having = np.unique(np.concatenate(numbers)) if numbers else np.zeros(0, np.int32)
+    for word in terms(text[: price.start]):
+        rows = sample.of(word.word)
+        if len(rows) and np.isin(having, rows).sum() >= COUNTED_SHARE * len(rows):
+            return bool(len(having))
+    return False
 
 
 def exclusions(spans: Iterable[Span]) -> dict[str, Any]:

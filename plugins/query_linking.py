@@ -19,7 +19,7 @@ from .asked_measures import asked_by
 from .color_kin import DARKER, LIGHTER, colors_in, fits_shade, is_shade
 from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS, Match
-from .query_facts import Facts, chosen, model_span
+from .query_facts import Facts, chosen, model_span, word_before
 from .query_grammar import Negation, Reading
 from .query_negation import doubtful, negated
 from .query_nouns import (
@@ -184,8 +184,8 @@ def _near(span: Span, facts: Facts) -> dict[str, float]:
     blue."""
     named = colors_in(forms(span.value)) or colors_in(forms(" ".join(span.values)))
     near = facts.gazetteer.kin(span.field, named)
-    before = words_of(facts.text[: span.start])
-    shade = before[-1].form if before else ""
+    before = word_before(facts.text, span.start)
+    shade = before.form if before else ""
     if shade in LIGHTER | DARKER:
         held = {value: colors_in(forms(value)) for value in near}
         near = {

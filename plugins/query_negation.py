@@ -11,11 +11,11 @@ from engine import Span
 
 from .field_labels import COLORS, MATERIALS, TYPE
 from .gazetteer import ALIAS, FUNCTION_WORDS, Link, Match
-from .query_facts import Facts, chosen
+from .query_facts import Facts, chosen, word_before, words_in
 from .query_grammar import Negation
 from .query_lexicon import AND_OR, ASKING, TITLES
 from .title_words import stem
-from .word_forms import forms, next_word, words_of
+from .word_forms import forms, next_word
 
 IMITATIONS = frozenset({"faux", "vegan", "synthetic", "artificial", "imitation"})
 """What is made to look like a material does not have it."""
@@ -100,7 +100,7 @@ def _unknown(at: int, negation: Negation, facts: Facts) -> _Item | None:
     known = facts.lexicon.words.keys()
     looks = COLORS | MATERIALS  # a shop that has none of it still knows what is meant
     stop = min([m.start for m in facts.matches if m.start >= at] + [negation.end])
-    words = [w for w in words_of(facts.text[:stop]) if w.start >= at]
+    words = [w for w in words_in(facts.text) if at <= w.start and w.end <= stop]
     said = [facts.text[w.start : w.end].lower() for w in words]
     taken = 0
     for word, typed in zip(words, said, strict=True):
@@ -117,8 +117,8 @@ def _unknown(at: int, negation: Negation, facts: Facts) -> _Item | None:
         taken -= 1
     if not taken or said[0] in TITLES:
         return None
-    before = [w.form for w in words_of(facts.text[: negation.body])]
-    if before and facts.lexicon.together(before[-1], said[0]):
+    before = word_before(facts.text, negation.body)
+    if before and facts.lexicon.together(before.form, said[0]):
         return None
     end = words[taken - 1].end
     return _Item("", [facts.text[at:end]], end)

@@ -12,7 +12,7 @@ from engine import Span
 from .color_kin import DARKER, LIGHTER
 from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS, Match
-from .query_facts import Facts, chosen, model_span
+from .query_facts import Facts, chosen, model_span, words_in
 from .word_forms import forms, next_word, words_of
 
 NAMES = frozenset({"creator", "product_name", "product_number", "content"})
@@ -76,7 +76,7 @@ def says_less(match: Match, facts: Facts) -> bool:
 
 def in_a_name(match: Match, facts: Facts) -> bool:
     """Whether titles have it beside a word that the shop knows for nothing else: "red tape"."""
-    words = words_of(facts.text)
+    words = words_in(facts.text)
     typed = typed_of(match, facts).lower()
     for one, other in pairwise(words):
         if match.start == one.start or match.end == other.end:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine import FieldKind, IndexSchema, Lexicon, PluginManager, QueryPlan, ShopView
+from engine.lexicon import LexiconReader
 from engine.relaxation import lacks_kind
 from plugins.departments import opposed
 from plugins.hash_encoder import HashEncoder, HashOptions
@@ -155,3 +156,18 @@ def test_a_colour_gives_way_to_the_kind_but_a_price_to_a_kindred_kind() -> None:
     store: Any = Columns(type=["Backpacks", "Backpacks"])
     assert lacks_kind(read("black rucksacks", **kinds), ["0", "1"], store)
     assert not lacks_kind(read("rucksacks under 20", **kinds), ["0", "1"], store)
+
+
+def test_a_bare_range_of_what_titles_count_is_no_price() -> None:
+    """Titles of sunscreens have such numbers, those of jackets have not."""
+    reader = LexiconReader()
+    reader.read(["Sunscreen SPF 50", "Sunscreen SPF 30", "Rain jacket", "Jacket"], [])
+    shop = ShopView(
+        IndexSchema({}), {}, HashEncoder(HashOptions()), {"EUR": 9}, lexicon=reader.lexicon()
+    )
+    for text, filters in (
+        ("sunscreen 30-50", {}),
+        ("jacket 30-50", {"price": {"gte": 30, "lte": 50}}),
+        ("sunscreen 30-50 euros", {"price": {"gte": 30, "lte": 50}}),
+    ):
+        assert RULES.process(QueryPlan(original=text, text=text), shop).filters == filters
