@@ -23,9 +23,9 @@ from msgspec import Struct
 
 from engine import Encoder, Lexicon, ShopView, Vectors
 
+from .query_needs import is_phrase
 from .translators.languages import language_of
 from .uses import Thing, things, things_called
-from .word_forms import words_of
 
 LANGUAGE = "en"
 """Of the uses; shops in other languages get no help from them."""
@@ -33,6 +33,7 @@ FINE = 0.8
 """Share of products whose kind is a thing of which uses are known, from which on kinds are
 compared."""
 MAX_KINDS = 500
+PATH = " > "
 AT_ONCE = 16
 """Texts that a search may wait for; more are embedded before the generation goes live."""
 BATCH = 32
@@ -98,7 +99,7 @@ class Purposes:
     def of(self, text: str, shop: ShopView, kind: str, opens: bool) -> Purpose:
         """What serves the need that ``text`` describes; nothing where it describes none, or while
         too many texts are yet to be embedded. ``opens``: it opens like a need."""
-        known = self._of(shop, kind) if len(words_of(text)) > 1 else None
+        known = self._of(shop, kind) if is_phrase(text) else None
         if known is None or not known.used.any():
             return Purpose()
         (query,) = shop.text_encoder.encode_texts([text], "query")
@@ -166,13 +167,14 @@ def _says_the_same(known: ShopView, shop: ShopView) -> bool:
 
 def _kinds(counts: Mapping[str, int]) -> list[Target]:
     """The shop's kinds, the most frequent, by the ends of their paths; empty where for too many
-    products no use is known."""
-    means = {kind: things_called(kind.rpartition(" > ")[2]) for kind in counts}
-    known = sum(n for kind, n in counts.items() if means[kind])
-    if not known or known < FINE * sum(counts.values()):
+    products no use is known. What has kinds below it is none."""
+    above = {kind.rpartition(PATH)[0] for kind in counts}
+    means = {kind: things_called(kind.rpartition(PATH)[2]) for kind in counts if kind not in above}
+    known = sum(counts[kind] for kind, some in means.items() if some)
+    if not known or known < FINE * sum(counts[kind] for kind in means):
         return []
-    most = sorted(counts, key=lambda kind: (-counts[kind], kind))[:MAX_KINDS]
-    return [(kind, *_texts(kind.rpartition(" > ")[2], means[kind])) for kind in most]
+    most = sorted(means, key=lambda kind: (-counts[kind], kind))[:MAX_KINDS]
+    return [(kind, *_texts(kind.rpartition(PATH)[2], means[kind])) for kind in most]
 
 
 def _texts(name: str, means: Sequence[Thing]) -> tuple[list[str], list[str]]:

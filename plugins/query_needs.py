@@ -21,12 +21,25 @@ OPENINGS = forms(
     "hang hold keep put store carry wear make take play listen watch see read write draw sit lie "
     "sleep lean rest walk ride climb jump stay go protect cover hide remove clean wash dry cool "
     "warm heat cook bake cut open close fix mount charge connect measure track light grow feed "
-    "catch bring help stop avoid get so"
+    "catch bring help stop avoid get so learn practise prepare repair build store organise "
+    "decorate celebrate relax enjoy"
 )
 """Words that a description of a need begins with: "somewhere to", "keep my", "make … at"."""
 
+SPOKEN = forms(
+    "a an the i me my you your we our they their he she it its this that these those who what when "
+    "where how while during after before someone somebody every everybody am is are be can keeps"
+)
+"""Words of sentences that names of products hardly have, other than "for" and "with"."""
 SURE = 0.8
 """Confidence from which on words are what the shop sells."""
+
+
+def is_phrase(text: str) -> bool:
+    """Whether words make a sentence, or part of one: the first opens like a need, or one is of
+    :data:`SPOKEN`. Names of products are neither ("ceiling fan with light")."""
+    words = [word.form for word in words_of(text)]
+    return len(words) > 1 and (words[0] in OPENINGS or not SPOKEN.isdisjoint(words))
 
 
 def opens_like_need(text: str, spans: Sequence[Span]) -> bool:

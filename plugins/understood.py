@@ -52,7 +52,7 @@ _SETTLED = frozenset({"price", "negation", "size", "quantity", "UoM", "reference
 """Labels of the grammar: its words are dealt with, or not in any field."""
 TYPE_WEIGHT = 2.0
 """What a thing is counts so much more than what it is like."""
-NEED = 4.0
+NEED = 5.0
 """How much more than a kind that is likely counts one that serves what is described."""
 
 Shares = npt.NDArray[np.float64]

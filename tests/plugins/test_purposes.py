@@ -50,9 +50,24 @@ def test_what_is_like_a_use_describes_a_need() -> None:
     assert found.things == {}
 
 
-@pytest.mark.parametrize("text", ["trousers", "belts", "black belts", "qwertz uiop", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "trousers",
+        "belts",
+        "a belt",
+        "the qwertz uiop",
+        USE.replace("my ", "").removeprefix("hold "),
+        "",
+    ],
+)
 def test_names_and_what_is_like_nothing_describe_none(text: str) -> None:
     assert purpose(text, shop_of(FINE)) == Purpose()
+
+
+def test_a_category_above_others_is_no_kind() -> None:
+    kinds = {"Wear": 9, "Wear > Belts": 5, "Wear > Trousers": 4}
+    assert "Wear > Belts" in purpose(USE, shop_of(kinds)).kinds
 
 
 def test_words_that_open_like_a_need_need_be_less_like_a_use() -> None:
