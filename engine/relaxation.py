@@ -20,8 +20,6 @@ from .protocols import VectorStore
 
 KIND = "core_product_type"
 """The label of a span that says what a product is."""
-LOOKS = frozenset({"color", "creator"})
-"""The labels of a colour and a brand."""
 SURE = 0.8
 """The least confidence of such a span for its absence to count."""
 FEW = 20
@@ -67,16 +65,11 @@ def lacks_kind(plan: QueryPlan, ids: Sequence[str], store: VectorStore) -> bool:
     ]
     if not kinds:
         return False
-    # Where a look was named, a kindred kind that has it is less than the kind in another look.
-    narrow = any(
-        span.label in LOOKS and span.effect == "boost" and span.field in plan.filters
-        for span in plan.spans
-    )
     fields = list(dict.fromkeys(span.field for span in kinds))
     for some in (ids[:FEW], ids[FEW:]):
         columns = store.columns(some, fields)
         for span in kinds:
-            wanted = {*span.values} if narrow else {*span.values, *span.near}
+            wanted = {*span.values, *span.near}
             for value in columns[span.field]:
                 if not wanted.isdisjoint(value if isinstance(value, list) else (value,)):
                     return False

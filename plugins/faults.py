@@ -8,6 +8,7 @@ being hidden, for titles are prose.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from engine import QueryPlan, RankingBatch, Span
 
@@ -16,7 +17,7 @@ from .color_kin import ALL_COLORS
 from .field_labels import TYPE
 from .gazetteer import leaf
 from .live_categories import CATEGORY
-from .query_filters import POINTING
+from .query_filters import POINTING, SURE
 from .title_measures import agree, contradict, measures_of
 from .title_words import every_word, graded_words, says
 from .wished_titles import BRAND, COLOR, in_titles, title_test
@@ -74,18 +75,52 @@ def _unwanted(batch: RankingBatch, titles: Sequence[str]) -> set[int]:
 def _otherwise(
     batch: RankingBatch, titles: Sequence[str], label: str, speaks: Callable[[str], bool]
 ) -> list[int]:
-    """The rows that say nothing of a field that was asked for, and whose title speaks of it, but
-    not of what was named; none where no title does."""
+    """The rows of another colour or brand than was named: by their field, where it was surely
+    named, and a kind that no field knows; or, where that says nothing, by their title, if it speaks
+    of any and others have what was named. None where nothing of the kind has it."""
     spans = [span for span in batch.plan.spans if span.label == label and _wished(span)]
     if not spans or batch.plan.pictured:
         return []
     tests = [title_test(span) for span in spans]
-    columns = [batch.columns[span.field] for span in spans if span.field in batch.columns]
-    silent = [row for row in range(len(titles)) if all(column[row] is None for column in columns)]
-    had = {row for row in silent if any(test(titles[row]) for test in tests)}
-    if not had:
-        return []
-    return [row for row in silent if row not in had and speaks(titles[row])]
+    fields = [
+        _Held(span, batch.columns[span.field]) for span in spans if span.field in batch.columns
+    ]
+    kinds = [
+        _Held(span, batch.columns[span.field], near=False)
+        for span in batch.plan.spans
+        if span.label == TYPE and _wished(span) and span.field in batch.columns
+    ]
+    sure = any(span.confidence >= SURE for span in spans)
+    had = told = False
+    others: list[int] = []
+    silent: list[int] = []
+    for row, title in enumerate(titles):
+        if all(held.column[row] is None for held in fields):
+            fits = any(test(title) for test in tests)
+            told = told or fits
+            if not fits and speaks(title):
+                silent.append(row)
+        else:
+            fits = any(held.by(row) for held in fields)
+            if sure and not fits:
+                others.append(row)
+        had = had or (fits and (not kinds or any(kind.by(row) for kind in kinds)))
+    if kinds or not any(span.label == TYPE for span in batch.plan.spans):
+        # Where a field says the kind, the kind in another colour stands before what is none.
+        others = []
+    return sorted(others + (silent if told else [])) if had else []
+
+
+class _Held:
+    """Which rows have what a span names, by its field."""
+
+    def __init__(self, span: Span, column: Sequence[Any], *, near: bool = True) -> None:
+        self.column = column
+        self._meant = frozenset((*span.values, *span.near) if near else span.values)
+
+    def by(self, row: int) -> bool:
+        held = self.column[row]
+        return not self._meant.isdisjoint(held if isinstance(held, list) else (held,))
 
 
 def _wished(span: Span) -> bool:

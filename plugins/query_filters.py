@@ -1,5 +1,5 @@
 """Which filters follow from what was understood, the surest first: what is not wanted, prices,
-for whom it is, of which colour and brand, and, beside a photo, how what is wanted differs from it.
+for whom it is, and, beside a photo, how what is wanted differs from it.
 
 A filter leaves out products that say something else, never those that say nothing: a bag without
 a department is found by "bag for women". Of a product's several values one that is meant is
@@ -25,7 +25,7 @@ from .query_grammar import Reading
 from .query_prices import Price
 from .word_forms import forms, words_of
 
-PRICE, DEPARTMENT, COLOR, BRAND = "price", "department", "color", "creator"
+PRICE, DEPARTMENT = "price", "department"
 SURE = 0.8
 """The least confidence of a reading that filters."""
 AKIN = 0.6
@@ -114,33 +114,6 @@ def departments(spans: Iterable[Span], gazetteer: Gazetteer) -> dict[str, Any]:
 def _one_of(field: str, values: Sequence[str]) -> dict[str, Any]:
     """Products with one of the values, and those that say nothing of the field."""
     return {field: [*values, None]} if len(values) < MAX_VALUES else {}
-
-
-def as_named(spans: Iterable[Span], gazetteer: Gazetteer) -> dict[str, Any]:
-    """What has the colour or brand that was surely named, or one akin to it, or says nothing of it.
-    Whoever names one is not served by another."""
-    named: dict[str, set[str]] = {}
-    for span in spans:
-        if span.effect != "boost" or span.confidence < SURE or not span.field:
-            continue
-        if span.label == COLOR:
-            named.setdefault(span.field, set()).update(span.values, span.near)
-        elif span.label == BRAND:
-            named.setdefault(span.field, set()).update(_and_lines(span, gazetteer))
-    filters: dict[str, Any] = {}
-    for field, values in named.items():
-        known = gazetteer.vocabulary[field]
-        meant = [value for value in known if value in values]
-        if meant and len(meant) < len(known):
-            filters |= _one_of(field, meant)
-    return filters
-
-
-def _and_lines(span: Span, gazetteer: Gazetteer) -> set[str]:
-    """A brand and the brands that have its whole name in theirs: "Nike Golf" of "Nike"."""
-    named = [forms(value) for value in span.values]
-    longer = {v for v, has in gazetteer.kinds(span.field) if any(name <= has for name in named)}
-    return {*span.values, *longer}
 
 
 def differences(spans: Sequence[Span], gazetteer: Gazetteer) -> tuple[list[Span], dict[str, Any]]:

@@ -39,7 +39,6 @@ from .query_facts import Facts
 from .query_filters import (
     PRICE,
     SURE,
-    as_named,
     cheaper,
     departments,
     differences,
@@ -201,12 +200,11 @@ def _understood(
     spans = [s for s in (*prices, *link(facts)) if s.key not in plan.ignored]
     spans = [s for s in spans if not any(s.start < e.end and e.start < s.end for e in earlier)]
     spans = sorted((*earlier, *spans), key=lambda span: span.start)
+    differing: dict[str, Any] = {}
     if plan.pictured:
-        spans, named = differences(spans, gazetteer)
-    else:
-        named = as_named(spans, gazetteer)
+        spans, differing = differences(spans, gazetteer)
     filters: dict[str, Any] = {}
-    for more in (exclusions(spans), price_filter, departments(spans, gazetteer), named):
+    for more in (exclusions(spans), price_filter, departments(spans, gazetteer), differing):
         for name, spec in more.items():
             filters.setdefault(name, spec)
     filters |= plan.filters

@@ -257,6 +257,15 @@ def test_another_colour_or_brand_by_its_title_sinks() -> None:
     assert kept(batch, strength=0) == [1, 1, 0.1, 1]
 
 
+def test_another_brand_by_its_field_sinks_but_where_a_field_says_the_kind() -> None:
+    nike, brands = span("brand", "Nike", label="creator"), ["Nike", "Puma", None]
+    runners = Span(5, 12, "core_product_type", "runners", effect="note")
+    assert kept(batch_with(nike, runners, brand=brands), strength=0) == [1, 0.1, 1]
+    shoes = span("type", "Shoes", label="core_product_type")
+    assert kept(batch_with(nike, shoes, brand=brands, type=["Shoes"] * 3), strength=0) == [1, 1, 1]
+    assert kept(batch_with(nike, runners, brand=["Puma"] * 2), strength=0) == [1, 1]
+
+
 def test_where_no_title_has_the_colour_or_brand_nothing_sinks() -> None:
     for label, said in (("color", "pink"), ("creator", "nike")):
         wish = Span(0, 4, label, said, effect="note")
