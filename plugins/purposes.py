@@ -21,10 +21,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from engine import Encoder, Lexicon, ShopView, Vectors
+from engine import Lexicon, ShopView, Vectors
 
 from .query_needs import is_phrase
 from .translators.languages import language_of
+from .use_rows import embed, shipped_rows
 from .uses import Thing, things, things_called
 
 LANGUAGE = "en"
@@ -36,7 +37,6 @@ MAX_KINDS = 500
 PATH = " > "
 AT_ONCE = 16
 """Texts that a search may wait for; more are embedded before the generation goes live."""
-BATCH = 32
 USE = 2 / 3
 """How much the likeness to the best use counts; that to the best name counts the rest."""
 SHARPNESS = 20.0
@@ -87,7 +87,7 @@ class Purposes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rows: dict[tuple[str, str], Vectors] = {}
+        self._rows: dict[str, dict[str, Vectors]] = {}
         self._known: _Known | None = None
 
     def learn(self, shop: ShopView, kind: str) -> None:
@@ -132,29 +132,26 @@ class Purposes:
         if language_of(shop.locale) != LANGUAGE:
             targets = []
         texts = list(dict.fromkeys(t for _, names, uses in targets for t in (*names, *uses)))
-        encoder = shop.text_encoder.info.fingerprint
-        missing = [text for text in texts if (encoder, text) not in self._rows]
+        encoder = shop.text_encoder
+        rows = self._rows.setdefault(
+            encoder.info.fingerprint, {**shipped_rows(encoder.info.fingerprint)}
+        )
+        missing = [text for text in texts if text not in rows]
         if at_most is not None and len(missing) > at_most:
             return None
-        self._embed(missing, shop.text_encoder)
+        rows |= embed(encoder, missing)
         place = {text: i for i, text in enumerate(texts)}
         used = [bool(uses) for _, _, uses in targets]
         self._known = _Known(
             shop,
             [target for target, _, _ in targets],
             not kinds,
-            np.stack([self._rows[encoder, text] for text in texts] or [np.zeros(0, np.float32)]),
+            np.stack([rows[text] for text in texts] or [np.zeros(0, np.float32)]),
             *_joined([[place[name] for name in names] for _, names, _ in targets]),
             *_joined([[place[use] for use in uses or names[:1]] for _, names, uses in targets]),
             np.asarray(used, bool),
         )
         return self._known
-
-    def _embed(self, texts: Sequence[str], encoder: Encoder) -> None:
-        for start in range(0, len(texts), BATCH):
-            some = texts[start : start + BATCH]
-            for text, row in zip(some, encoder.encode_texts(some, "document"), strict=True):
-                self._rows[encoder.info.fingerprint, text] = row.copy()
 
 
 def _says_the_same(known: ShopView, shop: ShopView) -> bool:
