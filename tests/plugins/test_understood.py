@@ -272,6 +272,13 @@ def test_where_no_title_has_the_colour_or_brand_nothing_sinks() -> None:
         assert kept(batch_with(wish, read=said, title=["Brown sofa", "Puma shoe"])) == [1, 1]
 
 
+def test_what_is_hardly_a_brand_sinks_nothing() -> None:
+    for confidence, second in ((0.9, 0.1), (0.6, 1)):
+        wish = Span(0, 5, "creator", "delta", confidence, effect="note")
+        batch = batch_with(wish, read="delta cartridge", title=["Delta cartridge", "Cartridge"])
+        assert kept(batch, strength=0) == [1, second]
+
+
 def test_an_excluded_kind_sinks_by_its_title_whatever_its_field_says() -> None:
     excluded = span("category", "Fruit > Orange", effect="exclude", label="negation")
     titles = ["Orange juice", "Apple juice"]
@@ -287,7 +294,7 @@ def test_an_unwanted_measure_sinks() -> None:
 def test_measures_of_titles() -> None:
     titles = ["Perfume 100 ml", "Perfume 0.1 l", "Perfume 75 ml", "Perfume", "Perfume 10 cm"]
     batch = batch_with(read="perfume 100ml", title=titles)
-    assert make(strength=0).rank(batch)[2] == pytest.approx(batch.scores[2] / 10)
+    assert make(strength=0).rank(batch)[2] == pytest.approx(batch.scores[2] / 2)
     gained = make().rank(batch) > batch.scores
     assert gained.tolist() == [True, True, False, False, False]
 
