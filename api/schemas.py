@@ -169,7 +169,7 @@ class ComponentInfo(Struct, frozen=True):
     name: str
     plugin: str
     isolation: Isolation
-    deadline_ms: float
+    deadline_ms: float | None
     memory_mb: int | None
     enabled: bool
     breaker: State

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,6 @@ from .offers import MEMORY_MB, START_S
 from .recommenders import Recommender
 from .settings import Isolation, LimitSettings, ProfileSettings, Settings
 from .tally import Figures
-from .window import Prompt
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class ComponentStatus(Struct, frozen=True):
     name: str
     plugin: str
     isolation: Isolation
-    deadline_ms: float
+    deadline_ms: float | None
     enabled: bool
     breaker: State
     reason: str
@@ -65,7 +65,7 @@ class _Component:
             name=self.name,
             plugin=self.plugin,
             isolation=self.isolation,
-            deadline_ms=self.guard.deadline_s * 1000,
+            deadline_ms=None if self.isolation == "none" else self.guard.deadline_s * 1000,
             enabled=self.enabled,
             breaker=breaker.state,
             reason=breaker.reason,
@@ -203,11 +203,11 @@ class Components:
             raise
         except EntrepotError as error:
             part = self._left_out(error, guard)
-        isolation = limits.isolation or (
-            "none" if isinstance(part, Prompt) and part.prompt else "thread"
-        )
+        isolation = limits.isolation or "thread"
+        if limits == LimitSettings() and kind in PROFILE_KINDS and _is_prompt(part):
+            isolation = "none"
         if isolation == "none":
-            guard.stay()
+            guard.call_in_place()
         return _Component(kind, name, plugin, limits, isolation, guard, part)
 
     def _built(self, kind: str, name: str, limits: LimitSettings, guard: Guard) -> Any:
@@ -256,6 +256,13 @@ class Components:
         component.guard.breaker.failed(str(keeper.refusal), trial=False, opens=True)
 
 
+def _is_prompt(part: object) -> bool:
+    """Whether it is a :class:`engine.window.Prompt`; one that fails to say so is none."""
+    with suppress(Exception):
+        return getattr(part, "prompt", False) is True
+    return False
+
+
 def shop_options(
     settings: Settings, manager: PluginManager, kind: str, name: str
 ) -> dict[str, Any]:
@@ -297,10 +304,18 @@ def _check_limits(settings: Settings) -> None:
                 'isolation = "process" beside it, or leave it out',
                 field=field,
             )
-        if limits.isolation == "process" and name in settings.recommendations.names:
+        if limits.deadline_ms is not None and limits.isolation == "none":
+            field = f"plugins.limits.{name}.deadline_ms"
+            raise InvalidSettings(
+                f"{field}: nothing can interrupt what the search calls itself; set "
+                'isolation = "thread" or "process" beside it, or leave it out',
+                field=field,
+            )
+        if name in settings.recommendations.names and limits.isolation in ("none", "process"):
             field = f"plugins.limits.{name}.isolation"
             raise InvalidSettings(
-                f"{field}: recommenders ask the store, which a process of their own cannot",
+                f"{field}: recommenders ask the store, which a process of their own cannot, and "
+                "which takes its time",
                 field=field,
             )
 

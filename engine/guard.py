@@ -155,9 +155,8 @@ class Guard:
     """The deadline, circuit breaker and figures of one component; thread-safe.
 
     Calls are made on threads of ``pool``; where that is None, in the caller's thread: then the
-    function keeps ``deadline_s`` itself and raises :class:`Failure`, or nobody does, and a gross
-    overrun gives its result once and opens the breaker. ``deadline_s`` and ``recovery_s`` are
-    seconds; ``clock`` is monotonic seconds.
+    function keeps ``deadline_s`` itself and raises :class:`Failure`. ``deadline_s`` and
+    ``recovery_s`` are seconds; ``clock`` is monotonic seconds.
     """
 
     def __init__(
@@ -175,10 +174,11 @@ class Guard:
         self._pool = pool
         self._gross_s = max(GROSS * deadline_s, GROSS_AT_LEAST_S)
         self._strays: set[object] = set()
+        self._in_place = False
 
-    def stay(self) -> None:
-        """From now on make calls in the caller's thread."""
-        self._pool = None
+    def call_in_place(self) -> None:
+        """From now on make calls in the caller's thread, without a deadline."""
+        self._pool, self._in_place = None, True
 
     @property
     def open_reason(self) -> str:
@@ -197,13 +197,12 @@ class Guard:
             result = self._result(function, trial)
             _check(check, result)
         except Failure as failure:
-            raise self._failed(failure, trial) from failure
+            failed = self._failed(failure, trial)
+            self._blocked(time.perf_counter() - began, trial)
+            raise failed from failure
         finally:
-            took = time.perf_counter() - began
-            self.tally.called(took)
-        if self._pool is None and took >= self._gross_s:
-            self.breaker.condemn(self._grossly(took), trial=trial)
-        else:
+            self.tally.called(time.perf_counter() - began)
+        if not self._blocked(time.perf_counter() - began, trial):
             self.breaker.succeeded(trial=trial)
         return result
 
@@ -246,7 +245,7 @@ class Guard:
         recovery time."""
         reason = f"missed its deadline of {self.deadline_s * 1000:g} ms"
         if call.took >= self._gross_s:
-            reason = self._grossly(call.took)
+            reason = self._grossly(call)
             self.breaker.condemn(reason, trial=trial)
         else:
             self.breaker.failed(reason, trial=trial, opens=True)
@@ -257,13 +256,25 @@ class Guard:
     def _came_back(self, call: Call[T]) -> None:
         self._strays.discard(call)
         if call.took >= self._gross_s:
-            self.breaker.stay(self._grossly(call.took))
+            self.breaker.stay(self._grossly(call))
         else:
             self.breaker.came_back()
 
-    def _grossly(self, took: float) -> str:
+    def _blocked(self, took: float, trial: bool) -> bool:
+        """Whether a call in place was a gross overrun: what cannot be interrupted is at least not
+        called again for the whole recovery time."""
+        if not self._in_place or took < self._gross_s:
+            return False
+        self.breaker.condemn(
+            f'took {took * 1000:,.0f} ms of the search itself; set isolation = "thread" or '
+            f'"process" under [plugins.limits.{self.name}]',
+            trial=trial,
+        )
+        return True
+
+    def _grossly(self, call: Call[T]) -> str:
         return (
-            f"took {took * 1000:,.0f} ms, with a deadline of {self.deadline_s * 1000:g} ms "
+            f"took {call.took * 1000:,.0f} ms, with a deadline of {self.deadline_s * 1000:g} ms "
             'that no thread can be held to; set isolation = "process" under '
             f"[plugins.limits.{self.name}]"
         )

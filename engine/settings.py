@@ -126,8 +126,8 @@ class LimitSettings(_Table, frozen=True):
 
     ``isolation = "process"`` runs it in a process of its own, which is killed at its deadline and
     may use ``memory_mb`` of memory; ``"thread"`` on a thread of the server, ``"none"`` right in the
-    search, without a deadline (``docs/plugin-isolation.md``). Where nothing is said, that is for
-    components that promise to be prompt, and a thread for all others.
+    search, without a deadline (``docs/plugin-isolation.md``). Where nothing is said, neither that
+    nor a deadline, ``"none"`` is for those that promise to be prompt, and a thread for all others.
     """
 
     deadline_ms: Annotated[float, Meta(gt=0)] | None = None

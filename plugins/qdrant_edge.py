@@ -7,7 +7,8 @@
     <data_dir>/generations/<name>/generation.json   written last: without it, unfinished
 
 One process holds a generation at a time. Every call into Qdrant Edge holds the GIL, so
-upserts go in small chunks and only :meth:`EdgeStore.build` optimizes, in a process of its own.
+upserts go in small chunks, and only filling a generation and :meth:`EdgeStore.build` optimize, in
+a process of its own.
 """
 
 from __future__ import annotations

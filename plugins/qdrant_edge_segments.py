@@ -48,7 +48,7 @@ class Cuts:
 
     def wrote(self, shard: EdgeShard, points: Sequence[Point]) -> EdgeShard:
         """The shard to go on with after ``points`` were written to ``shard``."""
-        if not self._part:
+        if not self._part or self._cut == self._parts:
             return shard
         self._written += len(points)
         self._photos += sum(len(point.images) for point in points)

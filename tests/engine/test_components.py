@@ -148,6 +148,60 @@ def test_what_promises_to_be_prompt_runs_in_the_search(
     assert set(answer.hits[0].explain.rankers) == {"availability", "sound"}
 
 
+PROMISES = """
+from engine import hookimpl
+
+
+class Prompt:
+    required_fields = required_vectors = ()
+    prompt = True
+
+    def __init__(self, options):
+        pass
+
+    def rank(self, batch):
+        return batch.scores
+
+
+class AsksAModel(Prompt):
+    prompt = "You rank products."
+
+
+class Fails(Prompt):
+    @property
+    def prompt(self):
+        raise RuntimeError("no")
+
+
+@hookimpl
+def register_rankers(register):
+    kinds = {"prompt": Prompt, "asks": AsksAModel, "fails": Fails, "late": Prompt}
+    for name, kind in kinds.items():
+        register(name, kind)
+"""
+
+
+def test_a_promise_is_the_word_true_and_a_deadline_overrules_it(
+    offer: Callable[..., None], open_with: Open
+) -> None:
+    offer(promises=PROMISES)
+    limits = {"late": LimitSettings(deadline_ms=20)}
+    engine = open_with(slow(limits=limits), rankers=("prompt", "asks", "fails", "late"))
+    found = {s.name: (s.isolation, s.deadline_ms) for s in of_searches(engine)}
+    assert found == {
+        "prompt": ("none", None),
+        "asks": ("thread", 60_000),
+        "fails": ("thread", 60_000),
+        "late": ("thread", 20),
+    }
+
+
+def test_nothing_keeps_a_deadline_in_the_search_itself(open_with: Open) -> None:
+    limits = {"availability": LimitSettings(isolation="none", deadline_ms=20)}
+    with pytest.raises(InvalidSettings, match=r"limits\.availability\.deadline_ms: nothing can"):
+        open_with(slow(limits=limits), rankers=("availability",))
+
+
 def test_all_kinds_in_processes_answer_as_in_threads(
     offer: Callable[..., None], open_with: Open
 ) -> None:

@@ -500,7 +500,7 @@ def test_closing_ends_the_threads(plugin: Plugin) -> None:
 
 @pytest.fixture
 def inline(guard: Guard) -> Guard:
-    guard.stay()
+    guard.call_in_place()
     return guard
 
 
@@ -532,5 +532,19 @@ def test_inline_a_gross_overrun_counts_once_and_opens(inline: Guard, plugin: Plu
     inline._gross_s = 0.0
     assert inline.call(plugin.good, accept) == "good"
     assert inline.breaker.state == "open"
-    fail(inline, plugin.good, r"switched off for now: took .* set isolation = .process. under")
+    fail(inline, plugin.good, r"switched off for now: took .* set isolation = .thread. or")
     assert plugin.calls == 1
+
+
+def test_inline_a_gross_overrun_that_fails_opens_at_once(inline: Guard, plugin: Plugin) -> None:
+    inline._gross_s = 0.0
+    fail(inline, plugin.bad, "^LookupError: no such thing$")
+    fail(inline, plugin.bad, "switched off for now: took")
+    assert plugin.calls == 1
+
+
+def test_a_process_may_answer_late_where_the_server_was_busy(clock: Clock, plugin: Plugin) -> None:
+    guard = Guard("apart", None, GENEROUS_S, RECOVERY_S, clock)
+    guard._gross_s = 0.0
+    assert guard.call(plugin.good, accept) == "good"
+    assert guard.breaker.state == "closed"

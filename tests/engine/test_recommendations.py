@@ -368,8 +368,9 @@ def test_a_shop_that_recommends_nothing(open_with: Opened) -> None:
         engine.recommend(for_product("mug-red"))
 
 
-def test_recommenders_run_on_threads_alone(open_with: Opened) -> None:
-    plugins = PluginSettings(limits={"content": LimitSettings(isolation="process")})
+@pytest.mark.parametrize("isolation", ["none", "process"])
+def test_recommenders_run_on_threads_alone(open_with: Opened, isolation: Any) -> None:
+    plugins = PluginSettings(limits={"content": LimitSettings(isolation=isolation)})
     with pytest.raises(InvalidSettings, match="recommenders ask the store"):
         open_with(plugins=plugins)
 
