@@ -3,16 +3,17 @@
     python -m benchmarks.satisfaction --demo demo/entrepot.toml --fashion shop/entrepot.toml \
         --data DATA/fashion [--half dev|report|both] [--show] [--plain]
 
-Four authors wrote requests of seven kinds by hand, before any of them was run: 100 of
+Five authors wrote requests of seven kinds by hand, before any of them was run: 100 of
 ``satisfaction.jsonl`` by the author of the rules, 88 of ``satisfaction_second.jsonl``, 60 of
-``satisfaction_third.jsonl`` and 120 of ``satisfaction_fourth.jsonl`` by three who knew the
-products, but neither the rules nor the other sets. Each request says by catalogue fields what a
-shopper expects (``want``) and must not see (``never``).
+``satisfaction_third.jsonl``, 120 of ``satisfaction_fourth.jsonl`` and 80 of
+``satisfaction_fifth.jsonl`` by four who knew the products, but neither the rules nor the other
+sets. Each request says by catalogue fields what a shopper expects (``want``) and must not see
+(``never``).
 A request is *satisfied* when, among the first five products, at least one is expected and none is
 forbidden; *well* when besides three of the five are expected, or as many as the shop has if those
 are fewer. Half of each kind is for development (``dev``), the other is reported (``report``);
-the third author's are all reported, and nothing may be chosen by them; the fourth's are all for
-development.
+the third and fifth author's are all reported, and nothing may be chosen by them; the fourth's are
+all for development.
 Intervals are Wilson's, 95 %.
 """
 
@@ -38,6 +39,7 @@ REQUESTS = {
     "second author": Path(__file__).with_name("satisfaction_second.jsonl"),
     "third author": Path(__file__).with_name("satisfaction_third.jsonl"),
     "fourth author": Path(__file__).with_name("satisfaction_fourth.jsonl"),
+    "fifth author": Path(__file__).with_name("satisfaction_fifth.jsonl"),
 }
 DEMO = Path(__file__).parents[1] / "api" / "demo" / "products.jsonl"
 FIRST = 5
