@@ -19,7 +19,7 @@ from .gazetteer import leaf
 from .live_categories import CATEGORY
 from .query_filters import POINTING, SURE
 from .title_measures import agree, contradict, measures_of
-from .title_words import every_word, graded_words, says
+from .title_words import TitleTest, every_word, graded_words, says
 from .wished_titles import BRAND, COLOR, in_titles, title_test
 from .word_forms import words_of
 
@@ -80,7 +80,8 @@ def _otherwise(
     """The rows of another colour or brand than was named: by their field, where it was surely
     named, and a kind that no field knows; or, where that says nothing, by their title, if it speaks
     of any and others have what was named (of a brand, where it is sure that it is one). None where
-    nothing of the kind has it."""
+    nothing of the kind has it. Where titles alone tell the kind, the kind in another colour stands
+    before what is none."""
     spans = [span for span in batch.plan.spans if span.label == label and _wished(span)]
     if not spans or batch.plan.pictured:
         return []
@@ -93,6 +94,7 @@ def _otherwise(
         for span in batch.plan.spans
         if span.label == TYPE and _wished(span) and span.field in batch.columns
     ]
+    spared = [] if kinds or label != COLOR else _of_kind(batch.plan)
     sure = any(span.confidence >= SURE for span in spans)
     had = told = False
     others: list[int] = []
@@ -101,7 +103,7 @@ def _otherwise(
         if all(held.column[row] is None for held in fields):
             fits = any(test(title) for test in tests)
             told = told or fits
-            if not fits and speaks(title):
+            if not fits and speaks(title) and not any(test(title) for test in spared):
                 silent.append(row)
         else:
             fits = any(held.by(row) for held in fields)
@@ -113,6 +115,10 @@ def _otherwise(
         others = []
     told = told and (sure or label == COLOR)
     return sorted(others + (silent if told else [])) if had else []
+
+
+def _of_kind(plan: QueryPlan) -> list[TitleTest]:
+    return [title_test(span) for span in plan.spans if span.label == TYPE]
 
 
 class _Held:

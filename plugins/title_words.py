@@ -55,15 +55,23 @@ def says(title: str, phrase: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def has_name(name: str) -> TitleTest:
-    """1 for a title with a name, however it is joined: "rayban", "Ray-Ban", "Levi's"; else 0."""
-    letters = "".join(map(_letters, _telling(name))).removesuffix("s")
-    found = re.compile(r"(?<!\w)" + r"[\W_]*".join(letters) + r"(?:['’`]?s)?(?!\w)").search
+def has_name(*names: str) -> TitleTest:
+    """1 for a title with one of the names, however it is joined: "rayban", "Ray-Ban", "Levi's";
+    else 0."""
+    spelled = ("".join(map(_letters, _telling(name))).removesuffix("s") for name in names)
+    tests = [
+        (letters, re.compile(r"(?<!\w)" + r"[\W_]*".join(letters) + r"(?:['’`]?s)?(?!\w)").search)
+        for letters in dict.fromkeys(filter(None, spelled))
+    ]
 
     def test(title: str) -> float:
-        return float(letters in _letters(title) and found(title) is not None)
+        bare = _letters(title)
+        for letters, found in tests:  # a loop, as in any_phrase
+            if letters in bare and found(title):
+                return 1.0
+        return 0.0
 
-    return test if letters else lambda title: 0.0
+    return test
 
 
 @lru_cache(maxsize=65_536)

@@ -10,9 +10,12 @@ from .color_kin import colors_in, kin_words
 from .field_labels import TYPE, color_group
 from .kind_names import other_names
 from .title_words import TitleTest, any_phrase, every_word, graded_words, has_name
-from .word_forms import forms, words_of
+from .word_forms import forms, key_of, words_of
 
 COLOR, BRAND = "color", "creator"
+SHORTEST_JOINED = 6
+"""Letters of a kind's name that titles may join otherwise ("T-shirt", "tshirt"); a shorter one is
+soon made of the ends of two words."""
 _IN_TITLES = frozenset({COLOR, BRAND})
 """Labels of what is looked for in titles where no field of the shop has it."""
 
@@ -30,8 +33,7 @@ def title_test(span: Span) -> TitleTest:
         return _colored(named)
     if span.label == BRAND:
         return _either(every_word(span.value), has_name(span.value))
-    names = other_names(span.value)
-    return _any_name((span.value, *names)) if names else every_word(span.value)
+    return _any_name((span.value, *other_names(span.value)))
 
 
 def _either(one: TitleTest, other: TitleTest) -> TitleTest:
@@ -43,7 +45,8 @@ def _any_name(names: tuple[str, ...]) -> TitleTest:
     """Singular where that is the beginning of the plural: titles may go on, but not stop short."""
     bare = {name: " ".join(word.form for word in words_of(name)) for name in names}
     said = [form if name.startswith(form) else name for name, form in bare.items()]
-    return any_phrase(dict.fromkeys(said))
+    joined = [name for name in names if len(key_of(words_of(name))) >= SHORTEST_JOINED]
+    return _either(any_phrase(dict.fromkeys(said)), has_name(*joined))
 
 
 @lru_cache(maxsize=1024)

@@ -8,30 +8,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine import Explains, InvalidSettings, PluginManager, QueryPlan, Ranker, RankingBatch, Span
-from engine.testing.ranker_contract import RankerContract, make_batch
+from engine import Explains, InvalidSettings, QueryPlan, Ranker, RankingBatch, Span
+from engine.testing.ranker_contract import RankerContract
 
-
-def make(**options: object) -> Ranker:
-    ranker: Ranker = PluginManager().create("rankers", "understood", options)
-    return ranker
-
-
-def span(
-    field: str,
-    *values: str,
-    confidence: float = 1.0,
-    effect: Any = "boost",
-    label: str = "color",
-) -> Span:
-    return Span(0, 3, label, "red", confidence, field, values, effect)
-
-
-def batch_with(*spans: Span, read: str = "red", **columns: list[Any]) -> RankingBatch:
-    n = len(next(iter(columns.values())))
-    batch = make_batch(n, {"title": [""] * n, **columns})
-    plan = QueryPlan(text=read, read=read, spans=spans)
-    return msgspec.structs.replace(batch, plan=plan, scores=np.ones(n, dtype=np.float32))
+from .understood_batches import batch_with, kept, make, span
 
 
 def lift(batch: RankingBatch, strength: float = 1.0) -> list[float]:
@@ -178,6 +158,18 @@ def test_a_title_may_have_another_name_of_the_kind() -> None:
     assert lift(batch_with(shoes, style=[None, None, "boot"], title=titles)) == [1, 0, 0]
 
 
+@pytest.mark.parametrize("said", ["tshirts", "T-shirt", "t shirts", "tee shirt"])
+def test_a_kinds_name_may_be_joined_otherwise(said: str) -> None:
+    kind = Span(0, len(said), "core_product_type", said, effect="note")
+    titles = ["Green T-Shirt", "Green TShirts", "T Shirt", "Shirt", "Sweatshirt"]
+    assert lift(batch_with(kind, read=said, title=titles)) == [1, 1, 1, 0, 0]
+
+
+def test_a_short_name_is_not_made_of_the_ends_of_words() -> None:
+    kind = Span(0, 3, "core_product_type", "tops", effect="note")
+    assert lift(batch_with(kind, read="tops", title=["Top", "Close to P&G"])) == [1, 0]
+
+
 def beside_a_photo(words: str, titles: list[str], *spans: Span, **more: Any) -> RankingBatch:
     batch = batch_with(title=titles, kind=["Shirt", "Shirt", "Cap"])
     plan = QueryPlan(text=words, read=words, pictured=True, spans=spans, **more)
@@ -218,85 +210,6 @@ def test_a_name_of_several_words_needs_all_of_them() -> None:
     titles = ["North Face jacket", "Northern jacket", "Face cream"]
     gained = lift(batch_with(face, read="the north face", title=titles, brand=[None] * 3))
     assert gained == [1, -0.9, -0.9]
-
-
-def kept(batch: RankingBatch, strength: float = 1.0) -> list[float]:
-    """The share of its score that each product keeps."""
-    shares = (make(strength=strength).rank(batch) / batch.scores).astype(np.float64)
-    return [round(share, 4) for share in shares.tolist()]
-
-
-def test_what_is_not_wanted_sinks_by_its_title() -> None:
-    avoided = Span(0, 3, "negation", "not printed", effect="avoid", values=("printed",))
-    titles = ["Print shirt", "Printed shirt", "Shirt", "Sprinter"]
-    assert kept(batch_with(avoided, title=titles)) == [0.001, 0.001, 1, 1]
-
-
-def test_a_title_that_says_so_itself_does_not_sink() -> None:
-    avoided = Span(0, 9, "negation", "non stick", effect="avoid", values=("stick",))
-    titles = ["Non-Stick Pan", "Nonstick Pan", "Stick", "Pan non stick"]
-    assert kept(batch_with(avoided, title=titles)) == [1, 1, 0.001, 1]
-
-
-def test_what_is_excluded_sinks_where_its_field_says_nothing() -> None:
-    excluded = span("color", "Black", effect="exclude", label="negation")
-    titles = ["Black shoe", "Black shoe", "Shoe"]
-    batch = batch_with(excluded, title=titles, color=[None, "White", None])
-    assert kept(batch) == [0.001, 1, 1]
-
-
-def test_another_colour_or_brand_by_its_title_sinks() -> None:
-    gray = span("color", "Gray")
-    titles = ["Grey sofa", "Brown sofa", "Sofa", "Charcoal sofa", "Brown sofa"]
-    colors = [None, None, None, None, "Gray"]
-    batch = batch_with(msgspec.structs.replace(gray, value="grey"), title=titles, color=colors)
-    assert kept(batch, strength=0) == [1, 0.1, 1, 1, 1]
-    brand = Span(0, 6, "creator", "rayban", effect="note")
-    titles = ["Ray-Ban Aviator", "Ray Ban round", "Police shades", "Rayban's"]
-    batch = batch_with(brand, read="rayban", title=titles)
-    assert kept(batch, strength=0) == [1, 1, 0.1, 1]
-
-
-def test_another_brand_by_its_field_sinks_but_where_a_field_says_the_kind() -> None:
-    nike, brands = span("brand", "Nike", label="creator"), ["Nike", "Puma", None]
-    runners = Span(5, 12, "core_product_type", "runners", effect="note")
-    assert kept(batch_with(nike, runners, brand=brands), strength=0) == [1, 0.1, 1]
-    shoes = span("type", "Shoes", label="core_product_type")
-    assert kept(batch_with(nike, shoes, brand=brands, type=["Shoes"] * 3), strength=0) == [1, 1, 1]
-    assert kept(batch_with(nike, runners, brand=["Puma"] * 2), strength=0) == [1, 1]
-
-
-def test_where_no_title_has_the_colour_or_brand_nothing_sinks() -> None:
-    for label, said in (("color", "pink"), ("creator", "nike")):
-        wish = Span(0, 4, label, said, effect="note")
-        assert kept(batch_with(wish, read=said, title=["Brown sofa", "Puma shoe"])) == [1, 1]
-
-
-def test_what_is_hardly_a_brand_sinks_nothing() -> None:
-    for confidence, second in ((0.9, 0.1), (0.6, 1)):
-        wish = Span(0, 5, "creator", "delta", confidence, effect="note")
-        batch = batch_with(wish, read="delta cartridge", title=["Delta cartridge", "Cartridge"])
-        assert kept(batch, strength=0) == [1, second]
-
-
-def test_an_excluded_kind_sinks_by_its_title_whatever_its_field_says() -> None:
-    excluded = span("category", "Fruit > Orange", effect="exclude", label="negation")
-    titles = ["Orange juice", "Apple juice"]
-    batch = batch_with(excluded, title=titles, category=[["Juice"], ["Juice"]])
-    assert kept(batch) == [0.001, 1]
-
-
-def test_an_unwanted_measure_sinks() -> None:
-    batch = batch_with(read="socks, not a multipack", title=["Socks", "Socks pack of 3"])
-    assert kept(batch) == [1, 0.001]
-
-
-def test_measures_of_titles() -> None:
-    titles = ["Perfume 100 ml", "Perfume 0.1 l", "Perfume 75 ml", "Perfume", "Perfume 10 cm"]
-    batch = batch_with(read="perfume 100ml", title=titles)
-    assert make(strength=0).rank(batch)[2] == pytest.approx(batch.scores[2] / 2)
-    gained = make().rank(batch) > batch.scores
-    assert gained.tolist() == [True, True, False, False, False]
 
 
 def test_nothing_understood_changes_nothing() -> None:
