@@ -30,6 +30,14 @@ FAMILIES: Final[dict[str, str]] = {
     "silver": "steel metallic chrome grey platinum",
 }
 """Family → its shades, as words."""
+_RATHER_THINGS: Final = forms(
+    "orange wine cherry ruby rust brick cardinal rose salmon coral peach plum lavender lilac "
+    "aubergine eggplant orchid sky denim aqua royal sapphire olive lime mint emerald sea sage moss "
+    "forest jade lemon amber copper apricot tangerine camel bronze coffee chocolate chestnut "
+    "mocha cognac caramel mahogany charcoal steel metallic melange slate graphite ash cream "
+    "snow pearl nude skin sand champagne ebony jet onyx brass platinum chrome blush mustard"
+)
+"""What in a title is as often a material, a plant or a scent: "olive oil soap", "steel pan"."""
 SAME_WORD, FAMILY, SISTERS = 0.8, 0.6, 0.3
 """"Navy Blue" to blue; maroon to red and red to maroon; teal to navy, for each family that two
 shades share, of which two count."""
@@ -55,6 +63,8 @@ _FAMILIES_OF: Final[dict[str, frozenset[str]]] = {
 }
 ALL_COLORS: Final = frozenset({*FAMILIES, *_FAMILIES_OF})
 """The names of colours, as forms."""
+ONLY_COLORS: Final = ALL_COLORS - _RATHER_THINGS
+"""Those that say the colour of a thing wherever they stand in its title."""
 
 
 def colors_in(forms: Iterable[str]) -> frozenset[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from engine import QueryPlan, RankingBatch, Span
 
 from .asked_measures import asked_in
-from .color_kin import ALL_COLORS
+from .color_kin import ONLY_COLORS
 from .field_labels import TYPE
 from .gazetteer import leaf
 from .live_categories import CATEGORY
@@ -29,7 +29,7 @@ photo; of one of another colour or brand, which is still nearer than something e
 that states another measure, which may be that of a part of it: at 0.1 home-improvement queries
 lost 0.007 condensed nDCG@10, and no request gained."""
 
-_names_a_color = graded_words(dict.fromkeys(ALL_COLORS, 1.0))
+_names_a_color = graded_words(dict.fromkeys(ONLY_COLORS, 1.0))
 
 
 def faults(batch: RankingBatch, titles: Sequence[str]) -> Iterator[tuple[str, float, list[int]]]:

@@ -41,6 +41,13 @@ def test_another_colour_or_brand_by_its_title_sinks() -> None:
     assert kept(batch, strength=0) == [1, 1, 0.1, 1]
 
 
+def test_what_may_be_a_material_or_a_scent_is_no_other_colour() -> None:
+    white = Span(0, 5, "color", "white", effect="note")
+    titles = ["White soap", "Olive oil soap", "Steel soap dish", "Navy soap"]
+    batch = batch_with(white, read="white", title=titles)
+    assert kept(batch, strength=0) == [1, 1, 1, 0.1]
+
+
 def test_the_kind_in_another_colour_stands_before_what_is_none() -> None:
     bra = Span(0, 3, "core_product_type", "bra", effect="note")
     black = Span(4, 9, "color", "black", effect="note")
