@@ -58,12 +58,16 @@ def serving(
     plan: QueryPlan, kinds: Sequence[Any], titles: Sequence[str]
 ) -> npt.NDArray[np.float64]:
     """The probability ``[n]`` that each product serves the need that the words describe: that of
-    its kind or, where ``plan.things`` are told, of the likeliest that its title or kind names.
+    its kind or, where ``plan.things`` are told, of the likeliest that its title or kind names. None
+    does where a title has the words as they are ("a walk in the woods"): they are its name.
 
     Args:
         kinds: as for :func:`likely_kinds`.
         titles: in lower case.
     """
+    typed = plan.read.lower().strip()
+    if any(typed in title for title in titles):
+        return np.zeros(len(titles))
     own = [kind[-1] if isinstance(kind, list) else kind or "" for kind in kinds]
     if not plan.things:
         return np.asarray([plan.categories.get(kind, 0.0) for kind in own])

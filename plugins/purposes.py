@@ -4,7 +4,8 @@
 what serves it, but mostly like something that one does with it, which :mod:`plugins.uses` knows. So
 queries are compared with uses, as documents are found by the questions that they answer (Nogueira
 et al., *Document Expansion by Query Prediction*, 2019), and with names. Words that are more like a
-use than like any name describe a need; those that name a product are more like its name.
+use than like any name describe a need; those that name a product are more like its name, be it sold
+here or not. The less they sound like a need, the more they must be like a use.
 
 Where the shop's own field says finely what products are, its values are compared; elsewhere things
 are, for which titles then are searched. All values here were chosen on requests for development
@@ -21,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from engine import Lexicon, ShopView, Vectors
+from engine import Lexicon, QueryPlan, ShopView, Vectors
 
-from .query_needs import is_phrase
+from .query_needs import asks, is_sentence, may_be_need, names_own
 from .translators.languages import language_of
 from .use_rows import embed, shipped_rows
 from .uses import Thing, things, things_called
@@ -43,13 +44,13 @@ SHARPNESS = 20.0
 """A likeness higher by 0.05 is e times as likely."""
 BEST, LEAST = 5, 0.05
 """At most so many kinds are told, none less likely than that."""
-ALIKE = (0.45, 0.6)
+ALIKE, TERSE_ALIKE = (0.45, 0.6), (0.6, 0.7)
 """Cosines to the best use: from the first on words may, from the second they surely describe a
-need."""
-MORE_ALIKE = (0.0, 0.1)
+need; words that make a sentence, and others ("chapped lips in winter")."""
+MORE_ALIKE, TERSE_MORE_ALIKE = (0.0, 0.1), (0.1, 0.2)
 """The same of what this is above the likeness to any name."""
 OPENING = 0.1
-"""So much is added to that where words open like a need ("something to hang coats on")."""
+"""So much is added to that where words open like a need ("keep my head warm")."""
 
 Indices = npt.NDArray[np.intp]
 Target = tuple[str, Sequence[str], Sequence[str]]
@@ -69,12 +70,13 @@ class Purpose(Struct, frozen=True):
 class _Known(Struct, frozen=True, eq=False):
     """``rows`` ``[texts, d]``. The names of target ``i`` are the rows ``names[name_starts[i] :]``
     as far as the next target's begin, its uses likewise; one without uses has its first name
-    there and is not ``used``."""
+    there and is not ``used``. ``others`` ``[k, d]`` are the names of things that are not sold."""
 
     shop: ShopView
     targets: list[str]
     are_things: bool
     rows: Vectors
+    others: Vectors
     names: Indices
     name_starts: Indices
     uses: Indices
@@ -96,19 +98,19 @@ class Purposes:
         with self._lock:
             self._learn(shop, kind, None)
 
-    def of(self, text: str, shop: ShopView, kind: str, opens: bool) -> Purpose:
-        """What serves the need that ``text`` describes; nothing where it describes none, or while
-        too many texts are yet to be embedded. ``opens``: it opens like a need."""
-        known = self._of(shop, kind) if is_phrase(text) else None
+    def of(self, plan: QueryPlan, shop: ShopView, kind: str) -> Purpose:
+        """What serves the need that the words describe; nothing where they describe none, or while
+        too many texts are yet to be embedded. The spans and ``need`` of the plan are read."""
+        if not may_be_need(plan, shop.lexicon):
+            return Purpose()
+        known = self._of(shop, kind)
         if known is None or not known.used.any():
             return Purpose()
-        (query,) = shop.text_encoder.encode_texts([text], "query")
+        (query,) = shop.text_encoder.encode_texts([plan.text], "query")
         cosines = known.rows @ query
         named = np.maximum.reduceat(cosines[known.names], known.name_starts)
         used = np.maximum.reduceat(cosines[known.uses], known.use_starts)
-        best = float(used[known.used].max())
-        more = best - float(named.max()) + OPENING * opens
-        surely = _ramp(best, *ALIKE) * _ramp(more, *MORE_ALIKE)
+        surely = _surely(plan, query, float(used[known.used].max()), float(named.max()), known)
         if not surely:
             return Purpose()
         alike = np.where(known.used, USE * used + (1 - USE) * named, named)
@@ -132,11 +134,12 @@ class Purposes:
         if language_of(shop.locale) != LANGUAGE:
             targets = []
         texts = list(dict.fromkeys(t for _, names, uses in targets for t in (*names, *uses)))
+        others = _names_besides(texts) if texts else []
         encoder = shop.text_encoder
         rows = self._rows.setdefault(
             encoder.info.fingerprint, {**shipped_rows(encoder.info.fingerprint)}
         )
-        missing = [text for text in texts if text not in rows]
+        missing = [text for text in (*texts, *others) if text not in rows]
         if at_most is not None and len(missing) > at_most:
             return None
         rows |= embed(encoder, missing)
@@ -146,12 +149,30 @@ class Purposes:
             shop,
             [target for target, _, _ in targets],
             not kinds,
-            np.stack([rows[text] for text in texts] or [np.zeros(0, np.float32)]),
+            _stacked(rows, texts),
+            _stacked(rows, others),
             *_joined([[place[name] for name in names] for _, names, _ in targets]),
             *_joined([[place[use] for use in uses or names[:1]] for _, names, uses in targets]),
             np.asarray(used, bool),
         )
         return self._known
+
+
+def _surely(plan: QueryPlan, query: Vectors, used: float, named: float, known: _Known) -> float:
+    """How surely, 0 to 1, words describe a need, by their likeness to the best use and to the best
+    name of what is sold; other names count, too, where the words may be one."""
+    if asks(plan.text):
+        return _ramp(used, *ALIKE)
+    alike, more = ALIKE, MORE_ALIKE
+    if not is_sentence(plan.text):
+        alike, more = TERSE_ALIKE, TERSE_MORE_ALIKE
+    opening = OPENING * plan.need
+    surely = _ramp(used, *alike)
+    if not surely or used + opening <= named + more[0]:
+        return 0.0
+    if not names_own(plan.text):
+        named = max(named, float((known.others @ query).max(initial=-1.0)))
+    return surely * _ramp(used - named + opening, *more)
 
 
 def _says_the_same(known: ShopView, shop: ShopView) -> bool:
@@ -186,6 +207,19 @@ def _sold(lexicon: Lexicon) -> list[Target]:
         for name, thing in things().items()
         if not lexicon.words or any(_said(other, lexicon) for other in thing.names)
     ]
+
+
+def _names_besides(texts: Sequence[str]) -> list[str]:
+    """The names of all things that are none of ``texts``."""
+    sold = set(texts)
+    names = dict.fromkeys(name for thing in things().values() for name in thing.names)
+    return [name for name in names if name not in sold]
+
+
+def _stacked(rows: Mapping[str, Vectors], texts: Sequence[str]) -> Vectors:
+    """Their rows ``[texts, d]``."""
+    width = len(next(iter(rows.values()), ()))
+    return np.stack([rows[text] for text in texts]) if texts else np.zeros((0, width), np.float32)
 
 
 def _said(name: str, lexicon: Lexicon) -> bool:

@@ -1,28 +1,40 @@
-"""Whether words open like a need ("something to hang coats on") rather than name a product.
+"""Whether words sound like a need ("something to hang coats on") or like a name ("sit up bench").
 
-No title has such words, so what is meant is found by the texts' meaning, and the lanes that look
-for the words themselves mislead: "hold my camera steady" finds cameras. Needs that open otherwise
-("my trousers keep slipping down") are known by what serves them (:mod:`plugins.purposes`).
+No title has the words of a need, so what is meant is found by the texts' meaning, and the lanes
+that look for the words themselves mislead: "hold my camera steady" finds cameras. What serves a
+need is told by :mod:`plugins.purposes`. Names of products have verbs and prepositions, too, and
+what is called by its use is like a use; but the model of queries tells that they end in a noun for
+what is wanted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-from engine import Span
+from engine import Lexicon, QueryPlan, Span, fold
 
 from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS
+from .query_nouns import GENERIC
 from .word_forms import forms, words_of
 
 LEAST_WORDS = 3
-OPENINGS = forms(
-    "something anything somewhere someone thing things what stuff "
-    "hang hold keep put store carry wear make take play listen watch see read write draw sit lie "
-    "sleep lean rest walk ride climb jump stay go protect cover hide remove clean wash dry cool "
-    "warm heat cook bake cut open close fix mount charge connect measure track light grow feed "
-    "catch bring help stop avoid get so learn practise prepare repair build store organise "
-    "decorate celebrate relax enjoy"
+WISHES = forms("something anything somewhere nowhere someone")
+QUESTIONS = forms("what how where")
+ASKING = forms("to do does can could should i")
+"""Words behind those of :data:`QUESTIONS` in what shoppers ask for: "how do I"."""
+OPENINGS = (
+    WISHES
+    | QUESTIONS
+    | forms(
+        "thing things stuff "
+        "hang hold keep put store carry wear make take play listen watch see read write draw sit "
+        "lie sleep lean rest walk ride climb jump stay go protect cover hide remove clean wash dry "
+        "cool warm heat cook bake cut open close fix mount charge connect measure track light grow "
+        "feed catch bring help stop avoid get so learn practise prepare repair build organise "
+        "decorate celebrate relax enjoy"
+    )
 )
 """Words that a description of a need begins with: "somewhere to", "keep my", "make … at"."""
 
@@ -31,23 +43,48 @@ SPOKEN = forms(
     "where how while during after before someone somebody every everybody am is are be can keeps"
 )
 """Words of sentences that names of products hardly have, other than "for" and "with"."""
-SURE = 0.8
-"""Confidence from which on words are what the shop sells."""
+OWN = forms("my our")
+"""What is named beside these is had already: "my novels are piling up"."""
+GIFTS = forms("gift present pressie")
+"""What may be anything."""
+MORE_OF_IT = forms("for with without that in of from")
+"""Words behind a noun that only say more of it: "sleep pads for camping"."""
+OBJECTS = FUNCTION_WORDS - {"me"} | forms("under inside into near beside between against around")
+"""A noun behind these is what is done something with: "warm my feet inside boots"."""
+SURE, SUREST = 0.8, 0.85
+"""Confidence from which on words are what the shop sells, and a noun that more words follow is
+what is wanted."""
 
 
-def is_phrase(text: str) -> bool:
+def asks(text: str) -> bool:
+    """Whether words open as no name does: "something to", "how do I"."""
+    words = [word.form for word in words_of(text)]
+    if len(words) < LEAST_WORDS:
+        return False
+    return words[0] in WISHES or (words[0] in QUESTIONS and words[1] in ASKING)
+
+
+def is_sentence(text: str) -> bool:
     """Whether words make a sentence, or part of one: the first opens like a need, or one is of
-    :data:`SPOKEN`. Names of products are neither ("ceiling fan with light")."""
+    :data:`SPOKEN`. Names of products mostly are neither ("ceiling fan with light")."""
     words = [word.form for word in words_of(text)]
     return len(words) > 1 and (words[0] in OPENINGS or not SPOKEN.isdisjoint(words))
 
 
+def names_own(text: str) -> bool:
+    """Whether words name what shoppers have: :data:`OWN`."""
+    return any(word.form in OWN for word in words_of(text))
+
+
 def opens_like_need(text: str, spans: Sequence[Span]) -> bool:
     """A phrase of at least :data:`LEAST_WORDS` words that opens like one, unless it opens with
-    something that the shop sells ("watch for men")."""
+    something that the shop sells ("watch for men") or is a name. A verb does not open a need by
+    itself: "walk in wardrobe"."""
     typed = words_of(text)
     words = [word.form for word in typed]
-    if len(words) < LEAST_WORDS or FUNCTION_WORDS.isdisjoint(words):
+    if len(words) < LEAST_WORDS or words[0] not in OPENINGS:
+        return False
+    if SPOKEN.isdisjoint(words) and "to" not in words:
         return False
     sold = any(
         span.label == TYPE
@@ -56,4 +93,44 @@ def opens_like_need(text: str, spans: Sequence[Span]) -> bool:
         and span.start <= typed[0].start < span.end
         for span in spans
     )
-    return words[0] in OPENINGS and not sold
+    return not sold and not names_product(text, spans)
+
+
+def names_product(text: str, spans: Sequence[Span]) -> bool:
+    """Whether a noun for a kind of product is what the words are about: it ends them ("walk behind
+    mower") or is sure, and what follows only tells more of it ("sleep pads for camping"). Behind
+    one of :data:`OBJECTS` it is rather what a verb is about ("hold up my jeans")."""
+    if asks(text):
+        return False
+    said = [s for s in spans if s.label in ("price", "size", "quantity", "UoM", "negation")]
+    words = [w for w in words_of(text) if not any(s.start <= w.start < s.end for s in said)]
+    for span in spans:
+        noun = [word.form for word in words if span.start <= word.start < span.end]
+        if span.label != TYPE or not noun or noun[-1] in GENERIC | GIFTS:
+            continue
+        before = [word.form for word in words if word.end <= span.start]
+        after = [word.form for word in words if word.start >= span.end]
+        if not after and OBJECTS.isdisjoint(before[-1:]):
+            return True
+        told_more = span.confidence >= SUREST and not MORE_OF_IT.isdisjoint(after[:1])
+        if told_more and (OBJECTS | OPENINGS).isdisjoint(before):
+            return True
+    return False
+
+
+def may_be_need(plan: QueryPlan, lexicon: Lexicon) -> bool:
+    """Whether words are no name by their grammar, and enough of them: two may be a sentence, "catch
+    trout", else it takes :data:`LEAST_WORDS`."""
+    enough = len(words_of(plan.text)) >= LEAST_WORDS or is_sentence(plan.text)
+    return (
+        enough
+        and not names_product(plan.read, plan.spans)
+        and not _said_in_titles(plan.text, lexicon)
+    )
+
+
+def _said_in_titles(text: str, lexicon: Lexicon) -> bool:
+    """Whether all words that stand side by side do so in titles of the shop: "walk in shower"."""
+    words = [fold(text[word.start : word.end]) for word in words_of(text)]
+    pairs = [*pairwise(words)]
+    return bool(pairs) and all(lexicon.together(a, b) for a, b in pairs)

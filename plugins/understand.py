@@ -143,7 +143,7 @@ class Understand:
         )
         if plan.pictured:
             return found
-        purpose = self._purposes.of(found.text, shop, kind, found.need)
+        purpose = self._purposes.of(found, shop, kind)
         return _for_the_need(found, purpose, shop.vocabulary.get(kind, {}), kind)
 
     def _model_reading(self, text: str, encoder: Encoder) -> Future[Reading] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine import IndexSchema, Lexicon, QueryPlan, ShopView
+from engine import IndexSchema, Lexicon, QueryPlan, ShopView, Span
 from plugins.hash_encoder import HashEncoder, HashOptions
 from plugins.likely_kinds import serving
 from plugins.purposes import AT_ONCE, Purpose, Purposes
@@ -33,10 +33,14 @@ def shop_of(kinds: Mapping[str, int], words: str = "", locale: str = "en") -> Sh
     return ShopView(IndexSchema({}), {"type": kinds}, Counting(), locale=locale, lexicon=lexicon)
 
 
-def purpose(text: str, shop: ShopView, opens: bool = False) -> Purpose:
+def purpose(text: str, shop: ShopView, opens: bool = False, *spans: Span) -> Purpose:
     purposes = Purposes()
     purposes.learn(shop, "type")
-    return purposes.of(text, shop, "type", opens)
+    return purposes.of(plan_of(text, opens, *spans), shop, "type")
+
+
+def plan_of(text: str, opens: bool = False, *spans: Span) -> QueryPlan:
+    return QueryPlan(text=text, read=text, need=opens, spans=spans)
 
 
 USE = things()["belt"].uses[0]
@@ -57,7 +61,7 @@ def test_what_is_like_a_use_describes_a_need() -> None:
         "belts",
         "a belt",
         "the qwertz uiop",
-        USE.replace("my ", "").removeprefix("hold "),
+        "two words",
         "",
     ],
 )
@@ -90,21 +94,62 @@ def test_uses_are_english() -> None:
 
 def test_texts_are_embedded_once_and_many_only_beforehand() -> None:
     shop, purposes = shop_of(FINE), Purposes()
-    assert purposes.of(USE, shop, "type", False) == Purpose()
+    assert purposes.of(plan_of(USE), shop, "type") == Purpose()
     encoder: Any = shop.text_encoder
     assert encoder.documents == []
     purposes.learn(shop, "type")
     assert len(set(encoder.documents)) == len(encoder.documents) > AT_ONCE
     embedded = len(encoder.documents)
     grown = msgspec.structs.replace(shop, vocabulary={"type": {**FINE, "Table Lamps": 1}})
-    assert purposes.of(USE, grown, "type", False).surely > 0
+    assert purposes.of(plan_of(USE), grown, "type").surely > 0
     assert encoder.documents[embedded:] == ["Table Lamps"]
+
+
+def test_words_that_make_no_sentence_must_be_more_like_a_use() -> None:
+    assert "trousers one size too big" in things()["belt"].uses
+    terse, sentence = "trousers size qwertz big", "trousers size my big"
+    assert purpose("trousers one size too big", shop_of(FINE)).surely == 1
+    assert purpose(terse, shop_of(FINE)).surely < purpose(sentence, shop_of(FINE)).surely
+
+
+def test_what_is_not_sold_is_a_name_too_but_not_what_is_had_already() -> None:
+    shop = shop_of({"Belts": 3})
+    assert "waist of a dress" in things()["belt"].uses
+    assert purpose("a dress", shop) == Purpose()
+    assert purpose("the dress waist", shop).surely < purpose("my dress waist", shop).surely
+
+
+def test_words_that_ask_are_no_name() -> None:
+    shop = shop_of(FINE)
+    assert purpose("trousers belts what", shop) == Purpose()
+    assert purpose("something to hold trousers belts", shop).surely
+
+
+def test_what_titles_say_so_is_a_name() -> None:
+    pairs = {"hold up": 2, "up my": 2, "trousers my": 2}
+    titled = msgspec.structs.replace(shop_of(FINE), lexicon=Lexicon({}, pairs))
+    assert purpose(USE, titled) == Purpose()
+    assert purpose(f"{USE} please", titled).surely
+
+
+def test_a_noun_that_ends_the_words_names_what_is_wanted() -> None:
+    assert USE == "hold up my trousers"
+    text = "hold up the trousers belt"
+    assert purpose(text, shop_of(FINE)).surely
+    noun = Span(text.index("belt"), len(text), "core_product_type", "belt", 0.6)
+    assert not purpose(text, shop_of(FINE), False, noun).surely
 
 
 def test_a_product_serves_by_its_kind_or_by_what_its_title_names() -> None:
     kinds: list[Any] = [["Home", "Home > Belts"], "Lamps", None]
     titles = ["classic", "coat-rack in oak", "leather belts"]
-    by_kind = QueryPlan(categories={"Home > Belts": 0.7, "Home": 0.9})
+    by_kind = QueryPlan(read="hold up trousers", categories={"Home > Belts": 0.7, "Home": 0.9})
     assert serving(by_kind, kinds, titles).tolist() == [0.7, 0, 0]
-    by_title = QueryPlan(things={"belt": 0.6, "coat rack": 0.3})
+    by_title = QueryPlan(read="hold up trousers", things={"belt": 0.6, "coat rack": 0.3})
     assert serving(by_title, kinds, titles).tolist() == [0.6, 0.3, 0.6]
+
+
+def test_words_that_are_a_title_are_its_name() -> None:
+    plan = QueryPlan(read="A walk in the woods", things={"boot": 0.9})
+    assert serving(plan, [None], ["boots"]).tolist() == [0.9]
+    assert serving(plan, [None, None], ["boots", "a walk in the woods (dvd)"]).tolist() == [0, 0]
