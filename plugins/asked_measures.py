@@ -7,8 +7,9 @@ from functools import lru_cache
 from math import inf
 
 from .query_grammar import Reading, read
-from .query_sizes import Measure, Quantity
-from .title_measures import Measures, Stated, stated
+from .query_measures import Measure
+from .query_sizes import Quantity
+from .stated_measures import Measures, Sides, counted, stated
 
 
 @lru_cache(maxsize=4096)
@@ -26,9 +27,11 @@ def _of(readings: Iterable[Reading]) -> Measures:
 
 def asked_by(reading: Reading) -> Measures:
     """What one reading asks for; nothing where it is no measure."""
+    if isinstance(reading, Measure) and reading.sides:
+        return frozenset({Sides.of(reading.sides)})
     if isinstance(reading, Measure):
-        return frozenset(stated(reading.unit, reading.amount, reading.most))
+        return frozenset(stated(reading.unit, reading.amount, reading.most, reading.of))
     if isinstance(reading, Quantity):
         most = inf if reading.or_more else reading.count
-        return frozenset({Stated("count", reading.count, most)})
+        return frozenset({counted(reading.noun, reading.count, most)})
     return frozenset()

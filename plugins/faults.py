@@ -18,7 +18,8 @@ from .field_labels import TYPE
 from .gazetteer import leaf
 from .live_categories import CATEGORY
 from .query_filters import POINTING, SURE
-from .title_measures import agree, contradict, measures_of
+from .stated_measures import agree, contradict
+from .title_measures import measures_of
 from .title_words import TitleTest, every_word, graded_words, says
 from .wished_titles import BRAND, COLOR, in_titles, title_test
 from .word_forms import words_of

@@ -17,7 +17,8 @@ from typing import NamedTuple, Self
 from .color_kin import colors_in, kinship
 from .field_labels import labels_of
 from .kind_names import LONGEST, other_names
-from .title_measures import Measures, agree, measures_of
+from .stated_measures import Measures, agree
+from .title_measures import measures_of
 from .value_aliases import MAX_SHADES, MAX_WORDS, Values, aliases_of, named_by_synonyms
 from .word_forms import (
     AND,

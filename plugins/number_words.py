@@ -21,8 +21,8 @@ TOGETHER: Final = {
 """Words for how many come together, before "pack" or by themselves."""
 COUNTS: Final = {**ONES, **TENS, **TOGETHER}
 """What one word can count."""
-_LARGEST_DENOMINATOR = 8
-"""Of a fraction: "32/34" are a waist and a length, "24/7" is neither."""
+DENOMINATORS: Final = frozenset({2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 16.0, 32.0, 64.0})
+"""Of fractions: "32/34" are a waist and a length."""
 
 
 def counted(tokens: Tokens, i: int) -> tuple[float, int] | None:
@@ -48,7 +48,7 @@ def counted(tokens: Tokens, i: int) -> tuple[float, int] | None:
 
 def amount(tokens: Tokens, i: int) -> tuple[float, int] | None:
     """What is measured at token ``i``, in whole numbers or in parts: ``counted``, "half a",
-    "1/2", "three quarters of a", "one and a half"."""
+    "1/2", "three quarters of a", "one and a half", "2-1/2"."""
     part = _fraction(tokens, i)
     if part is not None:
         return part
@@ -56,14 +56,15 @@ def amount(tokens: Tokens, i: int) -> tuple[float, int] | None:
     if whole is None:
         return None
     value, end = whole
-    more = _fraction(tokens, end + tokens.has(end, "and"))
+    joined = tokens.has(end, "-") and tokens.glued(end) and tokens.glued(end + 1)  # "2-1/2"
+    more = _fraction(tokens, end + (joined or tokens.has(end, "and")))
     return (value + more[0], more[1]) if more else whole
 
 
 def _fraction(tokens: Tokens, i: int) -> tuple[float, int] | None:
     above, below = tokens.number(i), tokens.number(i + 2)
     if above and below and tokens.has(i + 1, "/") and tokens.glued(i + 1) and tokens.glued(i + 2):
-        proper = above < below <= _LARGEST_DENOMINATOR
+        proper = above < below in DENOMINATORS
         return (above / below, _of_a(tokens, i + 3)) if proper else None
     if tokens.has(i, "three", "3") and tokens.has(i + 1, "quarter", "quarters"):
         return 0.75, _of_a(tokens, i + 2)

@@ -14,8 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from . import query_lexicon as lexicon
+from .query_measures import Measure, MeasureRules
 from .query_prices import Price, PriceRules, price_words
-from .query_sizes import Measure, Quantity, Size, SizeRules
+from .query_sizes import Quantity, Size, SizeRules
 from .query_tokens import Phrases, Tokens, phrases_of
 
 MAX_NEGATED = 4
@@ -50,7 +51,7 @@ def read(text: str, locale: str = "en") -> list[Reading]:
     negations = _NegationRule(tokens, _negations(language))
     rules: tuple[Callable[[int], tuple[Reading, int] | None], ...] = (
         *(prices.bounded, prices.money, prices.led),
-        *(sizes.quantity, sizes.size, sizes.measure),
+        *(sizes.quantity, sizes.size, MeasureRules(tokens).measure),
         negations.at,
     )
     readings: list[Reading] = []

@@ -174,6 +174,7 @@ WEIGHTS_TOO: Final = frozenset({"pound", "pounds"})
 NOT_MONEY: Final = COUNTED | words(
     "dozen calories calorie cal kcal carbs players player people persons person pages lumens "
     "minutes minute min mins hours hour hrs seconds days weeks degrees mph kmh rpm db dpi psi "
+    "uhr stunden tage wochen seiten heures jours horas dias ore giorni uur dagen "
     "percent miles km stars birthday th st nd rd degree carb sugar sodium thread speed ply amp "
     "amps bar generation gen inch feet points pieces"
 )
@@ -183,9 +184,17 @@ NO_PRICE_SIGNS: Final = tuple("%\"'°/:#*”″′&@")
 """Signs that touch a number only where it is no price."""
 AGE_WORDS: Final = words(
     "age ages aged kids kid children child toddlers toddler babies baby boys boy girls girl son "
-    "daughter grandson granddaughter nephew niece teens teenager teenagers"
+    "daughter grandson granddaughter nephew niece teens teenager teenagers kinder kleinkinder "
+    "mädchen jungen enfant enfants bébé niño niños niña niñas bambino bambini kinderen crianças"
 )
 OLDEST_CHILD: Final = 21
+AGE_BOUNDS: Final = words("over above ab über boven vanaf oltre sopra desde dès")
+"""Words that bound ages as often as prices: "over 40 vitamins", "spiel ab 3"."""
+PRICE_WORDS: Final = words(
+    "price prices priced pricing cost costs costing preis prix precio prezzo"
+)
+"""Right before them these say that it is a price."""
+OLDEST: Final = 99
 PEOPLE: Final = words(
     "men mens man women womens woman ladies adults adult people seniors players person someone "
     "somebody anyone"

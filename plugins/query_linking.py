@@ -21,6 +21,7 @@ from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS, Match
 from .query_facts import Facts, chosen, model_span, word_before
 from .query_grammar import Negation, Reading
+from .query_measures import Measure
 from .query_negation import doubtful, negated
 from .query_nouns import (
     in_a_name,
@@ -30,7 +31,7 @@ from .query_nouns import (
     says_less,
     typed_of,
 )
-from .query_sizes import Measure, Quantity, Size, same_size
+from .query_sizes import Quantity, Size, same_size
 from .word_forms import Word, forms, words_of
 
 DESCRIBING = frozenset({"occasion", "shape", "material", "condition", "origin", "UoM"})
@@ -103,7 +104,7 @@ def _measured(reading: Reading, facts: Facts) -> Span | None:
         ways = [f"{reading.system} {reading.size}", reading.size, typed, *same_size(reading.size)]
     elif isinstance(reading, Measure):
         label, sure, ways = "UoM", True, [typed]
-        if reading.amount == reading.most:
+        if reading.amount == reading.most and not reading.sides:
             ways.insert(0, f"{reading.amount:g} {reading.unit}")
     elif isinstance(reading, Quantity):
         label, sure, ways = "quantity", True, [typed]

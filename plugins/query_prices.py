@@ -11,10 +11,12 @@ from functools import cache
 import msgspec
 from msgspec import Struct
 
+from engine import fold
+
 from . import query_lexicon as lexicon
 from .query_money import SIZE_WORDS, UNITS, Amount, money_at
 from .query_tokens import Phrases, Tokens, phrases_of
-from .unit_lexicon import Bound
+from .unit_lexicon import LEAST_APART, Bound
 
 SPREAD = 0.2
 """"Around 50" is 40 to 60: a fifth either way."""
@@ -31,7 +33,8 @@ YEARS = 1900, 2100
 class Price(Struct, frozen=True):
     """A price range. ``currencies`` are the ISO codes that what was written can mean; empty
     where it names none. ``weight``: it can as well be a weight ("under 50 pounds"). ``bare``:
-    nothing but its place says that it is one ("jacket 50-100")."""
+    nothing but its place says that it is one ("jacket 50-100", "vitamins over 50"), and it is
+    none where titles have such numbers."""
 
     start: int
     end: int
@@ -64,6 +67,8 @@ _TAILS = Phrases((phrase, None) for phrase in lexicon.TAILS.split(" | "))
 _AFTER = Phrases(phrases_of(lexicon.AFTER))
 _AFTER_BARE = Phrases(phrases_of(lexicon.AFTER_BARE))
 _DASHES = "-", "–", "—", "to"
+_FOR = "for", "fur", "pour", "para", "per", "voor"
+_AGE_BOUNDS = frozenset(map(fold, lexicon.AGE_BOUNDS))
 
 
 @cache
@@ -107,9 +112,9 @@ class PriceRules:
             found = self._range(i, at, "range", bare=True) or self._single(
                 i, at, "around", bare=True
             )
-        if found is None or found[0].bare:
+        if found is None or (found[0].bare and not said):
             return None
-        return msgspec.structs.replace(found[0], start=tokens[i].start), found[1]
+        return msgspec.structs.replace(found[0], start=tokens[i].start, bare=False), found[1]
 
     def _within(self, i: int) -> tuple[Price, int] | None:
         """``in the 10 to 20 range``"""
@@ -194,7 +199,26 @@ class PriceRules:
         if not amount.currencies and not (bare and self._may_be_price(i, amount, bound)):
             return None
         end = self._tail(amount.next)
-        return self._price(i, end, bound, amount), end
+        found = self._price(i, end, bound, amount)
+        if not self._maybe_age(i, amount):
+            return found, end
+        if self._is_age(i, amount, end):
+            return None
+        return msgspec.structs.replace(found, bare=True), end
+
+    def _maybe_age(self, i: int, amount: Amount) -> bool:
+        """Whether it may be about people of an age: ``vitamins over 50``."""
+        tokens = self._tokens
+        sure = bool(amount.currencies) or tokens.among(i - 1, lexicon.PRICE_WORDS)
+        return not sure and amount.value <= lexicon.OLDEST and tokens.among(i, _AGE_BOUNDS)
+
+    def _is_age(self, i: int, amount: Amount, end: int) -> bool:
+        """Whether what may be an age is no price: ``for over 50``, ``over 40 vitamins``, which
+        stands before what is wanted, and ``spiel ab 3``, which is a child's."""
+        tokens = self._tokens
+        childs = amount.value <= lexicon.OLDEST_CHILD and bool(amount.value % 5)
+        before = tokens.is_kind(end, "word") and not tokens.among(end, lexicon.STOPS)
+        return childs or before or tokens.has(i - 1, *_FOR)
 
     def _range(self, i: int, after: int, bound: Bound, bare: bool) -> tuple[Price, int] | None:
         low = money_at(self._tokens, after)
@@ -209,7 +233,9 @@ class PriceRules:
             return None
         end = self._tail(high.next)
         found = self._between(i, low, high)
-        return msgspec.structs.replace(found, end=self._tokens[end - 1].end), end
+        childs = high.value <= lexicon.OLDEST_CHILD and bool(low.value % 5 or high.value % 5)
+        aged = childs and not named  # "toys between 3 and 6"
+        return msgspec.structs.replace(found, end=self._tokens[end - 1].end, bare=aged), end
 
     def _tail(self, i: int) -> int:
         """The token after what may follow a bounded price: ``around 70ish``."""
@@ -238,7 +264,10 @@ class PriceRules:
             after += tokens.has(after, "-")
         if tokens.has(after, "x", "×"):
             return False
-        return not (tokens.among(after, UNITS) or tokens.among(after, lexicon.NOT_MONEY))
+        if tokens.among(after, UNITS) or tokens.among(after, lexicon.NOT_MONEY):
+            return False
+        letter = tokens.among(after, LEAST_APART)  # "at least 20 l"
+        return not (letter or (tokens.has(after, "in") and after + 1 == len(tokens)))
 
     def _price(self, first: int, end: int, bound: Bound, amount: Amount) -> Price:
         value = amount.value

@@ -1,25 +1,20 @@
-"""The grammar's rules for sizes, measures and quantities."""
+"""The grammar's rules for sizes and quantities."""
 
 from __future__ import annotations
 
-from math import inf
+from functools import cached_property
 
 from msgspec import Struct
 
 from engine import fold
 
-from . import query_lexicon, unit_lexicon
-from .number_words import TOGETHER, amount, counted
-from .query_money import GLUED_LETTERS, SIZE_WORDS, UNITS
-from .query_prices import SPREAD
+from . import unit_lexicon
+from .number_words import TOGETHER, counted
+from .query_measures import COUNTED, LENGTHS, MeasureRules
+from .query_money import SIZE_WORDS, UNITS
 from .query_tokens import Phrases, Tokens, phrases_of
 
-_COUNTED = frozenset(map(fold, unit_lexicon.COUNTED))
-_BOUNDS = Phrases(
-    [*phrases_of(query_lexicon.BOUNDS["en"]), *phrases_of(unit_lexicon.MEASURE_BOUNDS)]
-)
-_AFTER = Phrases(phrases_of(unit_lexicon.MEASURE_AFTER))
-_DASHES = "-", "–", "—", "to"
+_OF = frozenset(map(fold, unit_lexicon.OF))
 _SIZE_NAMES = Phrases(phrases_of(unit_lexicon.SIZE_NAMES))
 _LETTERS = unit_lexicon.LETTER_SIZES | unit_lexicon.SPOKEN_SIZES
 _SAME_SIZE = {
@@ -27,23 +22,9 @@ _SAME_SIZE = {
     for letters, names in unit_lexicon.SIZE_NAMES.items()
     for name in (letters, *names.split(" | "))
 }
-_ARTICLE = frozenset({"l", "kg", "gal", "qt", "dozen"})
-"""Units of which "a litre" is one; "a foot massager" has no length."""
 LARGEST_SIZE = 70
 """Clothes and shoes in all systems stay below."""
 HALF_SIZES = 3, 16
-
-
-class Measure(Struct, frozen=True):
-    """A number with a unit: "32 inch"; from ``amount`` to ``most`` of it, where a range or a bound
-    ("at least 32 inch", "24-32 inch") or "about" says so. ``unwanted``: "not 75 ml"."""
-
-    start: int
-    end: int
-    amount: float
-    unit: str
-    most: float
-    unwanted: bool = False
 
 
 class Size(Struct, frozen=True):
@@ -59,13 +40,14 @@ class Size(Struct, frozen=True):
 
 class Quantity(Struct, frozen=True):
     """How many come together: "pack of 2"; or more of them ("multipack"). ``unwanted``: "not a
-    multipack"."""
+    multipack". ``noun``: what is counted ("pack"), where a word says that."""
 
     start: int
     end: int
     count: int
     or_more: bool = False
     unwanted: bool = False
+    noun: str = ""
 
 
 def same_size(size: str) -> tuple[str, ...]:
@@ -78,6 +60,7 @@ class SizeRules:
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
+        self._measures = MeasureRules(tokens)
 
     def quantity(self, i: int) -> tuple[Quantity, int] | None:
         """``2 pack``, ``12-count``, ``pack of two``, ``twin pack``, ``a dozen``, ``multipack``."""
@@ -88,17 +71,45 @@ class SizeRules:
             return Quantity(*tokens.places(i, i + 1), 3), i + 1
         if tokens.has(i, "multi") and (at := self._counted_noun(i + 1)):
             return Quantity(*tokens.places(i, at), 2, or_more=True), at
-        if tokens.among(i, _COUNTED) and tokens.has(i + 1, "of"):
+        if tokens.among(i, COUNTED) and tokens.among(i + 1, _OF):
             found = counted(tokens, i + 2)
-            end = found[1] if found else i
+            end, noun = (found[1] if found else i), i
+        elif times := self._times(i):
+            found, end, noun = times, times[1], times[1]
         else:
             found = counted(tokens, i) or self._together(i)
-            if found is None or tokens.after_word(i):
+            if found is None or tokens.after_word(i) or self._names(i, found):
                 return None
             end = self._counted_noun(found[1]) or (i if not self._dozen(found[1] - 1) else found[1])
+            noun = end - 1
         if found is None or end == i or found[0] % 1 or not 1 <= found[0] <= 100_000:
             return None
-        return Quantity(*tokens.places(i, end), int(found[0])), end
+        named = tokens[noun].text if tokens.among(noun, COUNTED) else ""
+        return Quantity(*tokens.places(i, end), int(found[0]), noun=named), end
+
+    def _times(self, i: int) -> tuple[float, int] | None:
+        """``6 x`` before a measure that is no length: "6 x 330 ml"."""
+        tokens = self._tokens
+        value = tokens.number(i)
+        if value is None or tokens.after_word(i) or not tokens.among(i + 1, unit_lexicon.TIMES):
+            return None
+        of = self._measures.amount(i + 2, bounded=True)
+        return (value, i + 2) if of and of.unit and of.unit not in LENGTHS else None
+
+    def _names(self, i: int, found: tuple[float, int]) -> bool:
+        """Whether a number is part of a name ("omega 3 capsules", "b 12 tablets"), or tells carats
+        ("14 ct gold ring")."""
+        tokens = self._tokens
+        at = i - 1 - tokens.has(i - 1, "-")
+        if tokens.among(at, unit_lexicon.LETTERED) and found[0] <= unit_lexicon.MOST_LETTERED:
+            return True
+        carats = found[0] <= unit_lexicon.MOST_KARATS and tokens.has(found[1], "ct")
+        return carats and self._jewellery
+
+    @cached_property
+    def _jewellery(self) -> bool:
+        tokens = self._tokens
+        return any(tokens.among(k, unit_lexicon.JEWELLERY) for k in range(len(tokens)))
 
     def _together(self, i: int) -> tuple[float, int] | None:
         tokens = self._tokens
@@ -114,7 +125,7 @@ class SizeRules:
         """The token after "pack", which a hyphen or "er" may join to its number."""
         tokens = self._tokens
         at = i + tokens.has(i, "-", "er")
-        return at + 1 if tokens.among(at, _COUNTED) else None
+        return at + 1 if tokens.among(at, COUNTED) else None
 
     def size(self, i: int) -> tuple[Size, int] | None:
         """``size 8``, ``uk 9``, ``9 uk``, ``xl``, ``2xl``, ``queen size``, ``10.5``."""
@@ -137,69 +148,6 @@ class SizeRules:
             if tokens.has(at, "size", "sized"):
                 return self._size(i, at + 1, tokens[i].text)
         return None
-
-    def measure(self, i: int) -> tuple[Measure, int] | None:
-        """``32 inch``, ``32-inch``, ``32"``, ``500ml``, ``half a litre``, ``50 x 70 cm``, ``for 4
-        people``; within bounds ``at least 100 ml``, ``24-32 inch``, ``20 litres or more``."""
-        bound, at = _BOUNDS.at(self._tokens, i) or ("", i)
-        low = self._measured(at, bounded=at > i)
-        if low is None or (at == i and self._tokens.after_word(i)):
-            return None
-        least = most = low[0]
-        unit, end = low[1], low[2]
-        joined = self._tokens.has(end, *_DASHES, *(("and", "&") if bound == "range" else ()))
-        if joined and (high := self._measured(end + 1, bounded=True)):
-            if not high[1] or unit not in ("", high[1]):
-                return None
-            unit, end, bound = high[1], high[2], "range"
-            least, most = sorted((least, high[0]))
-        elif not unit:
-            return None
-        elif not bound and (after := _AFTER.at(self._tokens, end)):
-            bound, end = after
-        if bound == "range" and least == most:
-            bound = ""  # "from 20 litres"
-        low_end = {"upper": 0.0, "around": least * (1 - SPREAD)}.get(bound, least)
-        high_end = {"lower": inf, "around": most * (1 + SPREAD)}.get(bound, most)
-        return Measure(*self._tokens.places(i, end), low_end, unit, high_end), end
-
-    def _measured(self, i: int, *, bounded: bool) -> tuple[float, str, int] | None:
-        """A number, its unit, empty where none follows, and the token after it. What is ``bounded``
-        is no size ("longer than 3 m")."""
-        tokens = self._tokens
-        if tokens.among(i, unit_lexicon.CAPACITY) and (people := counted(tokens, i + 1)):
-            return people[0], "person", people[1]
-        found = amount(tokens, i)
-        if found is None and tokens.has(i, "a", "an", "per"):
-            unit = UNITS.get(tokens[i + 1].text) if i + 1 < len(tokens) else None
-            return (1.0, unit, i + 2) if unit in _ARTICLE else None
-        if found is None:
-            return None
-        value, end = found
-        at = end + 1 if tokens.has(end, "-") and tokens.glued(end) else end
-        at += tokens.has(at, "fl", "fluid")
-        if at >= len(tokens):
-            return value, "", end
-        unit = self._unit(at, value, at > end, bounded)
-        return (value, unit, at + 1) if unit else (value, "", end)
-
-    def _unit(self, at: int, value: float, joined: bool, bounded: bool) -> str | None:
-        """What the unit at a token is called. A hyphen or "fl" before it is ``joined``."""
-        tokens = self._tokens
-        word, touching = tokens[at].text, tokens.glued(at)
-        if tokens.has(at - 1, "fl", "fluid"):
-            return "floz" if UNITS.get(word) == "oz" else None
-        if word == "man":
-            return "person" if joined else None
-        unit = UNITS.get(word) or ("lb" if word in query_lexicon.WEIGHTS_TOO else None)
-        if touching and not (word == "g" and 2 <= value <= 6):  # "5g phone"
-            unit = unit or unit_lexicon.SIGN_UNITS.get(word) or GLUED_LETTERS.get(word)
-        elif word == "l" and value % 1:  # no size is "1.5 l"
-            unit = "l"
-        least = unit_lexicon.LEAST_APART.get(word, inf)
-        if unit is None and least < inf and (bounded or value >= least):
-            unit = GLUED_LETTERS[word]
-        return unit
 
     def _named(self, i: int) -> tuple[Size, int] | None:
         """What follows a word for size."""
@@ -227,7 +175,11 @@ class SizeRules:
         if tokens.among(i + 1, unit_lexicon.SIZE_SYSTEMS):
             return self._worn(i, i, i + 2, tokens[i + 1].text)
         value = tokens.number(i)
-        alone = not (tokens.glued(i + 1) or tokens.among(i + 1, UNITS))
+        alone = not (
+            tokens.glued(i + 1)
+            or tokens.among(i + 1, UNITS)
+            or tokens.among(i + 1, unit_lexicon.TIMES)
+        )
         low, high = HALF_SIZES
         if value is not None and value % 1 == 0.5 and low <= value <= high and alone:
             return Size(*tokens.places(i, i + 1), f"{value:g}", sure=False), i + 1

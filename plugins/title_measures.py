@@ -1,124 +1,215 @@
-"""Measures and pack sizes that a text states, comparable with one another: "0.5 l" is "500 ml".
+"""Measures and pack sizes that a text states.
 
-Conversions within the metric system and within the imperial one are exact. Between the two, shops
-round ("10 inch" is sold as "25 cm", "3.4 oz" as "100 ml"), so there :data:`ROUNDED` may lie
-between two that are the same.
+Numbers are found by one pattern; what stands between two of them says whether they are the ends of
+a range, the sides of something ("120 x 60 cm"), feet and inches, or ages in a list, and the unit
+of the last counts for all.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from math import inf
 from typing import Final, NamedTuple
 
 from engine import fold
 
-from .number_words import COUNTS
+from . import unit_lexicon
+from .number_words import COUNTS, DENOMINATORS
+from .query_measures import CONTENTS, COUNTED, LENGTHS, MASSES, TIMES
 from .query_money import GLUED_LETTERS, UNITS
 from .query_tokens import number_of
+from .stated_measures import Measures, Sides, Stated, counted, stated
 from .unit_lexicon import LEAST_APART, SIGN_UNITS
 
-ROUNDED: Final = 0.02
-"""The share by which measures of two systems may differ: 25 cm are 1.6 % less than 10 inches."""
-
-
-class Stated(NamedTuple):
-    """From ``least`` to ``most`` base units of a dimension, mostly both the same; ("count", 3, 3)
-    for a pack of three, ("time", 36, inf) for "3+ years"."""
-
-    dimension: str
-    least: float
-    most: float
-    imperial: bool = False
-
-
-Measures = frozenset[Stated]
-
-_BASE: Final[Mapping[str, tuple[str, float]]] = {
-    **{"mm": ("length", 1.0), "cm": ("length", 10.0), "m": ("length", 1000.0)},
-    **{"inch": ("length", 25.4), "ft": ("length", 304.8), "yd": ("length", 914.4)},
-    **{"ml": ("volume", 1.0), "cl": ("volume", 10.0), "dl": ("volume", 100.0)},
-    **{"l": ("volume", 1000.0), "floz": ("volume", 29.5735295625)},
-    **{"qt": ("volume", 946.352946), "gal": ("volume", 3785.411784)},
-    **{"mg": ("mass", 0.001), "g": ("mass", 1.0), "kg": ("mass", 1000.0)},
-    **{"lb": ("mass", 453.59237), "oz": ("mass", 28.349523125)},
-    **{"mb": ("bytes", 1e6), "gb": ("bytes", 1e9), "tb": ("bytes", 1e12)},
-    **{"month": ("time", 1.0), "year": ("time", 12.0)},
-}
-"""Unit → dimension and what one of it is in base units."""
-_IMPERIAL: Final = frozenset({"inch", "ft", "yd", "floz", "qt", "gal", "lb", "oz"})
-_OTHERWISE: Final = {"oz": "floz"}
-"""What a unit can mean besides: an ounce may be of mass or of volume."""
 _GLUED: Final = {**GLUED_LETTERS, **SIGN_UNITS, "lt": "l"}
 """Units that are such only where they touch the number."""
 
+
+def _any(words: frozenset[str]) -> str:
+    return "|".join(sorted(map(re.escape, map(fold, words)), key=len, reverse=True))
+
+
 # Gaps are bounded: a run of thousands of spaces or hyphens must not be tried from each of them.
-_NUMBER = r"\d+(?:[.,]\d+)*"
-_AMOUNT = re.compile(
-    rf"(?<![\w.,/])({_NUMBER})(?: ?(?:-|–|to) ?({_NUMBER}))?(\+?)(\s{{0,3}}-?\s{{0,3}})"
-    r"(?:(fl\.?|fluid) {0,3})?([^\W\d_]+|[\"”″])"
+_DIGITS = r"\d+(?:[.,]\d+)*"
+_FRACTION = r"(?:\d{1,3}(?:-| ))?\d{1,2}[/\u2044]\d{1,2}(?![\w/])"
+_NUMBER = re.compile(
+    rf"(?:(?<![\w.,/#])|(?<=[\d'\"]x))({_FRACTION}|{_DIGITS})(?![\d/\u2044])(\+?)"
+    r"(?:(?=(\s{0,3}-?\s{0,3}(?:er\b[\s-]{0,3})?)((?:fl\.?|fluid) {0,3})?"
+    r"([^\W\d_]+(?!\d)|[\"”]|['′]{1,2}(?!\w))))?"
 )
-_PACK_OF = re.compile(r"\b(?:pack|set|box|pair|bundle|combo)s? of (\d+|[a-z]+)")
-_PACKED = re.compile(
-    r"(?<![\w.,])(\d+|[a-z]+)[\s-]{0,3}(?:er)?[\s-]{0,3}(?:packs?|pcs?|pieces?|pk|set|pairs)\b"
+_BY = re.compile(
+    rf"\.?[\s-]{{0,2}}(?:(?:{_any(unit_lexicon.EXTENTS)})\.?)?\s{{0,2}}(?:x|×|by|\*)\s{{0,2}}"
 )
+_TO = re.compile(r"\.?\s{0,2}(?:-|–|—|to|bis|a|tot)\s{0,2}")
+_LIST = re.compile(r"\s{0,2}[,/&]?\s{0,2}(?:and|or|und|et|y)?\s{0,2}")
+_BESIDE = re.compile(r"\.?[\s-]{0,2}")
+_MORE = re.compile(r"\s?(?:\+|(?:and|&) (?:up|over|above|older)|or older|oder alter)")
+_WARRANTY = re.compile(rf"[\s-]{{0,2}}(?:\w+ )?(?:{_any(unit_lexicon.WARRANTY)})")
+_OLD = re.compile(r"[\s-]{0,2}olds?\b")
+_AGED = re.compile(rf"\b(?:{_any(unit_lexicon.AGES)}):?\s?$")
+_FOR = re.compile(rf"\b(?:{_any(unit_lexicon.CAPACITY)})(?: up to)?\s?$")
+_FOR_WORD = re.compile(rf"\b(?:{_any(unit_lexicon.CAPACITY)})(?: up to)? ([a-z]+)\b")
+_SINCE = re.compile(rf"\b(?:{_any(unit_lexicon.SINCE)})\s?$")
+_CONTENT = re.compile(rf"\s?({_any(CONTENTS)})\b")
+_LETTERED = re.compile(rf"\b(?:{_any(unit_lexicon.LETTERED)})[\s-]?$")
+_INCHES = re.compile(rf"\s{{0,2}}(?:\.|,|\)|$|(?:x|×|by|{_any(unit_lexicon.EXTENTS)})\b)")
+_LOOK = 16
+"""Characters before a number in which a word may say what it is of."""
+_WORD = "|".join(COUNTS)
+_COUNT_WORDS = _any(COUNTED)
+_PACK_OF = re.compile(rf"\b({_COUNT_WORDS}) (?:{_any(unit_lexicon.OF)}) (\d+|[a-z]+)")
+_PACKED = re.compile(rf"\b({_WORD})[\s-]{{0,3}}({_COUNT_WORDS})\b")
 _SEVERAL = re.compile(r"\b(tri|multi|combo|value) ?-?packs?\b")
-_FOR = re.compile(r"\b(?:sleeps|seats|serves)(?: up to)? (\d+|[a-z]+)\b")
+_JEWELLERY = re.compile(rf"\b(?:{_any(unit_lexicon.JEWELLERY)})\b")
+
+
+class _Found(NamedTuple):
+    """A number of a text with its unit (of a list of ages the last one's), from ``start`` to
+    ``end``. ``of`` what, where a word says that; the noun of what is counted."""
+
+    start: int
+    end: int
+    least: float
+    most: float
+    unit: str
+    of: str = ""
 
 
 @lru_cache(maxsize=65_536)
 def measures_of(text: str) -> Measures:
     """What ``text`` states."""
     folded = fold(text)
-    found = {
-        measure
-        for low, high, more, gap, fluid, unit in _AMOUNT.findall(folded)
-        for measure in _measures(low, high, bool(more), gap, "floz" if fluid else unit)
-    }
-    for pattern, dimension in ((_PACK_OF, "count"), (_PACKED, "count"), (_FOR, "person")):
-        for number in pattern.findall(folded):
-            count = float(number) if number.isdigit() else COUNTS.get(number)
-            if count:
-                found.add(Stated(dimension, count, count))
-    for several in _SEVERAL.findall(folded):
-        found.add(Stated("count", 3, 3) if several == "tri" else Stated("count", 2, inf))
+    found: set[Stated | Sides] = set()
+    chain: list[_Found] = []
+    for number in _numbers(folded):
+        between = folded[chain[-1].end : number.start] if chain else ""
+        if chain and (merged := _merged(chain[-1], number, between)):
+            chain[-1] = merged
+        elif chain and _BY.fullmatch(between):
+            chain.append(number)
+        else:
+            found.update(_stated(chain))
+            chain = [number]
+    found.update(_stated(chain))
+    found.update(_in_words(folded))
     return frozenset(found)
 
 
-def _measures(low: str, high: str, more: bool, gap: str, unit: str) -> Iterator[Stated]:
-    name = "floz" if unit == "floz" else UNITS.get(unit)
-    if name is None and (not gap or unit == "l") and not (unit == "g" and len(low) == 1):  # "5g"
-        name = _GLUED.get(unit)
-    least, most = number_of(low), number_of(high or low)
-    if name is None and (least or 0) >= LEAST_APART.get(unit, inf):
-        name = GLUED_LETTERS[unit]
-    if name is not None and least is not None and most is not None and least <= most:
-        yield from stated(name, least, inf if more else most)
+def _numbers(folded: str) -> Iterator[_Found]:
+    for match in _NUMBER.finditer(folded):
+        digits, plus, *_, word = match.groups()
+        value = _value(digits)
+        if value is None:
+            continue
+        unit, of = _unit(folded, match, value) if word else ("", "")
+        end = match.end(5) if unit else match.end()
+        before = folded[max(0, match.start() - _LOOK) : match.start()]
+        if unit == "count" and value <= unit_lexicon.MOST_LETTERED and _LETTERED.search(before):
+            unit, end = "", match.end()
+        if unit in ("", *TIMES) and _AGED.search(before):
+            unit, of = unit or "year", "age"
+        elif not unit and _FOR.search(before):
+            unit = "person"
+        elif unit in TIMES:
+            of = "warranty" if _WARRANTY.match(folded, end) else _age(folded, end)
+        elif unit in MASSES and (content := _CONTENT.match(folded, end)):
+            of = content.group(1)
+        more = bool(plus and unit) or (unit in TIMES and bool(_SINCE.search(before)))
+        if unit and not more and (further := _MORE.match(folded, end)):
+            more, end = True, further.end()
+        yield _Found(match.start(), end, value, inf if more else value, unit, of)
 
 
-def stated(unit: str, least: float, most: float) -> Iterator[Stated]:
-    """So much of a unit (:data:`plugins.unit_lexicon.UNITS`), whatever it can mean."""
-    for name in filter(None, (unit, _OTHERWISE.get(unit))):
-        dimension, factor = _BASE.get(name, (name, 1.0))
-        imperial = name in _IMPERIAL
-        yield Stated(dimension, round(least * factor, 3), round(most * factor, 3), imperial)
+def _age(folded: str, end: int) -> str:
+    return "age" if _OLD.match(folded, end) else ""
 
 
-def agree(asked: Measures, held: Measures) -> bool:
-    """Whether something that is held is as asked."""
-    return any(_meet(one, other) for one in asked for other in held)
+def _value(digits: str) -> float | None:
+    """ "1-1/2" is 1.5; none of "24/7"."""
+    *whole, fraction = re.split("[- ]", digits)
+    above, slash, below = fraction.replace("\u2044", "/").partition("/")
+    if not slash:
+        return number_of(digits)
+    if not 0 < int(above) < int(below) or int(below) not in DENOMINATORS:
+        return None
+    return (int(whole[0]) if whole else 0) + int(above) / int(below)
 
 
-def contradict(asked: Measures, held: Measures) -> bool:
-    """Whether something is stated of a dimension that was asked for, and nothing as asked."""
-    dimensions = {one.dimension for one in asked}
-    return any(one.dimension in dimensions for one in held) and not agree(asked, held)
+def _unit(folded: str, match: re.Match[str], value: float) -> tuple[str, str]:
+    """What the word after a number is called as a unit, and what it counts."""
+    gap, fluid, word = match.group(3), match.group(4), match.group(5)
+    if fluid:
+        return ("floz" if UNITS.get(word) == "oz" else ""), ""
+    if word == "ct" and (value > unit_lexicon.MOST_KARATS or not _JEWELLERY.search(folded)):
+        return "count", word
+    if word in COUNTED and word != "ct":
+        return "count", word
+    if gap and word == "in":
+        return ("inch" if _INCHES.match(folded, match.end(5)) else ""), ""
+    if gap and word == "m" and _BY.match(folded, match.end(5)):
+        return "m", ""
+    name = UNITS.get(word)
+    if name is None and (not gap or word == "l") and not (word == "g" and len(match.group(1)) == 1):
+        name = _GLUED.get(word)  # but no "5g"
+    if name is None and value >= LEAST_APART.get(word, inf):
+        name = GLUED_LETTERS[word]
+    return name or "", ""
 
 
-def _meet(one: Stated, other: Stated) -> bool:
-    if one.dimension != other.dimension:
-        return False
-    spare = ROUNDED if one.imperial != other.imperial else 1e-6
-    return one.least * (1 - spare) <= other.most and other.least <= one.most * (1 + spare)
+def _merged(one: _Found, other: _Found, between: str) -> _Found | None:
+    """Two numbers that are one statement."""
+    joined = one._replace(end=other.end, unit=other.unit or one.unit, of=other.of or one.of)
+    feet = one.unit == "ft" and other.unit == "inch" and other.most < 12
+    if feet and _BESIDE.fullmatch(between):
+        inches = one.least * 12 + other.least
+        return joined._replace(least=inches, most=inches)
+    units = {one.unit, other.unit}
+    ages = bool(units & TIMES)
+    same = len(units) == 1 or not one.unit or (not other.unit and bool(one.of or ages))
+    ranged = _TO.fullmatch(between) and (same or units <= TIMES or units == {"", "person"})
+    listed = _LIST.fullmatch(between) and same and (ages or units == {""})
+    if not (ranged or listed):
+        return None
+    if units == {""}:
+        return joined._replace(most=max(one.most, other.most)) if one.least < other.least else None
+    least = one.least
+    if units == TIMES:
+        least *= 12 if one.unit == "year" else 1 / 12
+    return joined._replace(least=least, most=other.most) if least <= other.most else None
+
+
+def _stated(chain: list[_Found]) -> Iterator[Stated | Sides]:
+    """What numbers state that "x" joins: sides, or so many of something; of all the unit that
+    follows."""
+    units: list[str] = []
+    unit = ""
+    for number in reversed(chain):
+        unit = number.unit or unit
+        units.append(unit)
+    units.reverse()
+    lengths = bool(chain) and all(unit in LENGTHS for unit in units)
+    if len(chain) > 1 and (lengths or not any(units)):
+        yield Sides.of([(n.most, unit) for n, unit in zip(chain, units, strict=True)])
+    for number, unit in zip(chain, units, strict=True):
+        if number.unit == "count":
+            yield counted(number.of, number.least, number.most)
+        elif number.unit or (unit and lengths):
+            yield from stated(unit, number.least, number.most, number.of)
+        elif unit and number.least == number.most and not number.least % 1:
+            yield counted("", number.least, number.most)  # "6 x 330 ml"
+
+
+def _in_words(folded: str) -> Iterator[Stated]:
+    for noun, number in _PACK_OF.findall(folded):
+        count = float(number) if number.isdigit() else COUNTS.get(number)
+        if count:
+            yield counted(noun, count, count)
+    for number, noun in _PACKED.findall(folded):
+        yield counted(noun, COUNTS[number], COUNTS[number])
+    for number in _FOR_WORD.findall(folded):
+        if people := COUNTS.get(number):
+            yield Stated("person", people, people)
+    for several in _SEVERAL.findall(folded):
+        yield counted("pack", 3, 3) if several == "tri" else counted("pack", 2, inf)

@@ -43,7 +43,8 @@ from .faults import faults
 from .field_labels import TYPE
 from .gazetteer import FUNCTION_WORDS
 from .likely_kinds import likely_kinds, serving
-from .title_measures import agree, measures_of
+from .stated_measures import agree
+from .title_measures import measures_of
 from .title_words import TitleTest
 from .wished_titles import in_titles, title_test
 from .word_forms import words_of

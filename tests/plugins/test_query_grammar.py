@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from engine.types import MAX_QUERY_CHARS
 from plugins.query_grammar import Negation, Reading, read
+from plugins.query_measures import Measure
 from plugins.query_prices import Price
-from plugins.query_sizes import Measure, Quantity, Size
+from plugins.query_sizes import Quantity, Size
 from plugins.query_tokens import Token, Tokens
 
 EUR, GBP = ("EUR",), ("GBP",)
@@ -87,6 +88,9 @@ def prices(text: str, locale: str = "en") -> list[tuple[str, float | None, float
         ("nothing over 50", "nothing over 50", None, 50),
         ("bag more expensive than 200", "more expensive than 200", 200, None),
         ("lamp close to 40", "close to 40", 32, 48),
+        ("shoes over 50", "over 50", 50, None),
+        ("shoes over 50 for women", "over 50", 50, None),
+        ("dvd price over 8", "price over 8", 8, None),
     ],
 )
 def test_prices(query: str, said: str, gte: float | None, lte: float | None) -> None:
@@ -100,6 +104,7 @@ def test_prices(query: str, said: str, gte: float | None, lte: float | None) -> 
         ("schuhe ab 50", "de-AT", 50, None),
         ("schuhe zwischen 20 und 40", "de", 20, 40),
         ("schuhe über 50", "de", 50, None),
+        ("schuhe über 150 leder", "de", 150, None),
         ("chaussures moins de 50", "fr", None, 50),
         ("chaussures jusqu’à 50", "fr", None, 50),
         ("chaussures entre 20 et 40", "fr", 20, 40),
@@ -213,10 +218,51 @@ def test_a_dollar_is_of_several_countries() -> None:
         "jacket 50-100 black",
         "size 12ish",
         "60 or less calories",
+        "over 40 vitamins",
+        "over 18 board game",
+        "shampoo for over 40",
+        "toys over 8",
+        "desk under 30 in",
     ],
 )
 def test_no_price(query: str) -> None:
     assert prices(query) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "locale"),
+    [
+        ("wecker um 6 uhr", "de"),
+        ("spiel ab 3", "de"),
+        ("spiel ab 3 jahren", "de"),
+        ("spielzeug für kinder ab 10", "de"),
+        ("rucksack mindestens 20 l", "de"),
+        ("jouet plus de 3 ans", "fr"),
+        ("sac au moins 20 l", "fr"),
+        ("mochila al menos 20 l", "es"),
+        ("zaino almeno 20 l", "it"),
+        ("rugzak minstens 20 l", "nl"),
+    ],
+)
+def test_no_price_in_other_languages(query: str, locale: str) -> None:
+    assert prices(query, locale) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "bare"),
+    [
+        ("vitamins over 50", True),
+        ("toys between 3 and 6", True),
+        ("vitamins over $50", False),
+        ("vitamins price over 50", False),
+        ("shoes over 100", False),
+        ("shoes under 50", False),
+        ("shoes between 30 and 60", False),
+    ],
+)
+def test_what_may_be_an_age_is_for_titles_to_tell(query: str, bare: bool) -> None:
+    (price,) = (r for r in read(query) if isinstance(r, Price))
+    assert price.bare is bare
 
 
 @pytest.mark.parametrize(
