@@ -68,20 +68,27 @@ class Purpose(Struct, frozen=True):
 
 
 class _Known(Struct, frozen=True, eq=False):
-    """``rows`` ``[texts, d]``. The names of target ``i`` are the rows ``names[name_starts[i] :]``
-    as far as the next target's begin, its uses likewise; one without uses has its first name
-    there and is not ``used``. ``others`` ``[k, d]`` are the names of things that are not sold."""
+    """The names of target ``i`` are the rows ``names[name_starts[i] :]`` ``[n, d]`` as far as the
+    next target's begin, its uses likewise; one without uses has its first name there and is not
+    ``used``. ``others`` ``[k, d]`` are the names of things that are not sold."""
 
     shop: ShopView
     targets: list[str]
     are_things: bool
-    rows: Vectors
-    others: Vectors
-    names: Indices
+    names: Vectors
     name_starts: Indices
-    uses: Indices
+    uses: Vectors
     use_starts: Indices
     used: npt.NDArray[np.bool_]
+    others: Vectors
+
+    def like_a_use(self, query: Vectors) -> Vectors:
+        """The likeness of the query to the best use of each target."""
+        return np.maximum.reduceat(self.uses @ query, self.use_starts)
+
+    def like_a_name(self, query: Vectors) -> Vectors:
+        """The same by its best name."""
+        return np.maximum.reduceat(self.names @ query, self.name_starts)
 
 
 class Purposes:
@@ -107,14 +114,18 @@ class Purposes:
         if known is None or not known.used.any():
             return Purpose()
         (query,) = shop.text_encoder.encode_texts([plan.text], "query")
-        cosines = known.rows @ query
-        named = np.maximum.reduceat(cosines[known.names], known.name_starts)
-        used = np.maximum.reduceat(cosines[known.uses], known.use_starts)
-        surely = _surely(plan, query, float(used[known.used].max()), float(named.max()), known)
+        used = known.like_a_use(query)
+        best = float(used[known.used].max())
+        sentence = is_sentence(plan.text)
+        surely = _ramp(best, *(ALIKE if sentence else TERSE_ALIKE))
         if not surely:
             return Purpose()
+        named = known.like_a_name(query)
+        if not asks(plan.text):
+            more = best + OPENING * plan.need - _best_name(plan.text, named, query, known)
+            surely *= _ramp(more, *(MORE_ALIKE if sentence else TERSE_MORE_ALIKE))
         alike = np.where(known.used, USE * used + (1 - USE) * named, named)
-        found = _chances(known.targets, alike)
+        found = _chances(known.targets, alike) if surely else {}
         return Purpose(surely, things=found) if known.are_things else Purpose(surely, found)
 
     def _of(self, shop: ShopView, kind: str) -> _Known | None:
@@ -143,36 +154,24 @@ class Purposes:
         if at_most is not None and len(missing) > at_most:
             return None
         rows |= embed(encoder, missing)
-        place = {text: i for i, text in enumerate(texts)}
         used = [bool(uses) for _, _, uses in targets]
         self._known = _Known(
             shop,
             [target for target, _, _ in targets],
             not kinds,
-            _stacked(rows, texts),
-            _stacked(rows, others),
-            *_joined([[place[name] for name in names] for _, names, _ in targets]),
-            *_joined([[place[use] for use in uses or names[:1]] for _, names, uses in targets]),
+            *_joined([names for _, names, _ in targets], rows),
+            *_joined([uses or names[:1] for _, names, uses in targets], rows),
             np.asarray(used, bool),
+            _joined([others], rows)[0],
         )
         return self._known
 
 
-def _surely(plan: QueryPlan, query: Vectors, used: float, named: float, known: _Known) -> float:
-    """How surely, 0 to 1, words describe a need, by their likeness to the best use and to the best
-    name of what is sold; other names count, too, where the words may be one."""
-    if asks(plan.text):
-        return _ramp(used, *ALIKE)
-    alike, more = ALIKE, MORE_ALIKE
-    if not is_sentence(plan.text):
-        alike, more = TERSE_ALIKE, TERSE_MORE_ALIKE
-    opening = OPENING * plan.need
-    surely = _ramp(used, *alike)
-    if not surely or used + opening <= named + more[0]:
-        return 0.0
-    if not names_own(plan.text):
-        named = max(named, float((known.others @ query).max(initial=-1.0)))
-    return surely * _ramp(used - named + opening, *more)
+def _best_name(text: str, named: Vectors, query: Vectors, known: _Known) -> float:
+    """The likeness to the best name. What the shop does not sell may be asked for, too, but not
+    what shoppers say that they have."""
+    best = float(named.max())
+    return best if names_own(text) else max(best, float((known.others @ query).max(initial=-1.0)))
 
 
 def _says_the_same(known: ShopView, shop: ShopView) -> bool:
@@ -216,21 +215,18 @@ def _names_besides(texts: Sequence[str]) -> list[str]:
     return [name for name in names if name not in sold]
 
 
-def _stacked(rows: Mapping[str, Vectors], texts: Sequence[str]) -> Vectors:
-    """Their rows ``[texts, d]``."""
-    width = len(next(iter(rows.values()), ()))
-    return np.stack([rows[text] for text in texts]) if texts else np.zeros((0, width), np.float32)
-
-
 def _said(name: str, lexicon: Lexicon) -> bool:
     words = name.replace("-", " ").split()
     return all(lexicon.knows(word) or lexicon.knows(f"{word}s") for word in words)
 
 
-def _joined(rows: Sequence[Sequence[int]]) -> tuple[Indices, Indices]:
-    """The numbers of all one after the other, and where each begins."""
-    starts = [0, *accumulate(map(len, rows))][: len(rows)]
-    return np.asarray([i for some in rows for i in some], np.intp), np.asarray(starts, np.intp)
+def _joined(texts: Sequence[Sequence[str]], rows: Mapping[str, Vectors]) -> tuple[Vectors, Indices]:
+    """The rows of all one after the other, and where each begins."""
+    starts = [0, *accumulate(map(len, texts))][: len(texts)]
+    every = [rows[text] for some in texts for text in some]
+    width = len(next(iter(rows.values()), ()))
+    joined = np.stack(every) if every else np.zeros((0, width), np.float32)
+    return joined, np.asarray(starts, np.intp)
 
 
 def _chances(targets: Sequence[str], alike: Vectors) -> dict[str, float]:

@@ -45,6 +45,8 @@ SPOKEN = forms(
 """Words of sentences that names of products hardly have, other than "for" and "with"."""
 OWN = forms("my our")
 """What is named beside these is had already: "my novels are piling up"."""
+TIES = FUNCTION_WORDS - forms("for with and or of")
+"""Words that hold a need together where it is no sentence, and names seldom."""
 GIFTS = forms("gift present pressie")
 """What may be anything."""
 MORE_OF_IT = forms("for with without that in of from")
@@ -119,14 +121,20 @@ def names_product(text: str, spans: Sequence[Span]) -> bool:
 
 
 def may_be_need(plan: QueryPlan, lexicon: Lexicon) -> bool:
-    """Whether words are no name by their grammar, and enough of them: two may be a sentence, "catch
-    trout", else it takes :data:`LEAST_WORDS`."""
-    enough = len(words_of(plan.text)) >= LEAST_WORDS or is_sentence(plan.text)
+    """Whether words make a sentence, or are at least held together by one of :data:`TIES`
+    ("chapped lips in winter"), and are no name by their grammar."""
     return (
-        enough
+        (is_sentence(plan.text) or _is_terse(plan))
         and not names_product(plan.read, plan.spans)
         and not _said_in_titles(plan.text, lexicon)
     )
+
+
+def _is_terse(plan: QueryPlan) -> bool:
+    words = [word.form for word in words_of(plan.text)]
+    if len(words) < LEAST_WORDS or TIES.isdisjoint(words):
+        return False
+    return not any(span.label == TYPE and span.confidence >= SURE for span in plan.spans)
 
 
 def _said_in_titles(text: str, lexicon: Lexicon) -> bool:

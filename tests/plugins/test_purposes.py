@@ -106,10 +106,15 @@ def test_texts_are_embedded_once_and_many_only_beforehand() -> None:
 
 
 def test_words_that_make_no_sentence_must_be_more_like_a_use() -> None:
-    assert "trousers one size too big" in things()["belt"].uses
-    terse, sentence = "trousers size qwertz big", "trousers size my big"
-    assert purpose("trousers one size too big", shop_of(FINE)).surely == 1
-    assert purpose(terse, shop_of(FINE)).surely < purpose(sentence, shop_of(FINE)).surely
+    assert "waist of a dress" in things()["belt"].uses
+    assert purpose("pants slide on qwertz", shop_of(FINE)).surely
+    assert not purpose("waist in dress qwertz", shop_of(FINE)).surely
+    assert purpose("waist of a dress qwertz", shop_of(FINE)).surely
+
+
+@pytest.mark.parametrize("text", ["pants slide qwertz", "pants slide with qwertz", "pants on"])
+def test_words_that_nothing_holds_together_are_a_name(text: str) -> None:
+    assert purpose(text, shop_of(FINE)) == Purpose()
 
 
 def test_what_is_not_sold_is_a_name_too_but_not_what_is_had_already() -> None:
