@@ -18,20 +18,22 @@ from .metrics import Metrics
 
 HEADER = "X-Entrepot-Shop"
 PARAMETER = "shop"
-EVENT_WORKERS = 16
+EVENT_WORKERS, GLANCES = 16, 2
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Workers:
-    """Threads for the synchronous engine. Writes have one of their own, for an upload of any
+    """Threads for the synchronous engine. What is answered at once (suggestions, health) does not
+    stand in line behind searches. Writes have one thread of their own, for an upload of any
     length must not take the searches' threads; so have events, which wait for the disk together
     and may be many small requests at once, evaluations, which take minutes, and what looks back on
     events (mining, reports), which need not wait for those."""
 
     def __init__(self, searches: int) -> None:
         self._searches = ThreadPoolExecutor(searches, thread_name_prefix="search")
+        self._glances = ThreadPoolExecutor(GLANCES, thread_name_prefix="glance")
         self._writes = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._events = ThreadPoolExecutor(EVENT_WORKERS, thread_name_prefix="events")
         self._trials = ThreadPoolExecutor(1, thread_name_prefix="trials")
@@ -39,6 +41,9 @@ class Workers:
 
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(self._searches, lambda: function(*args, **kwargs))
+
+    async def glance(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run(self._glances, lambda: function(*args, **kwargs))
 
     async def write(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(self._writes, lambda: function(*args, **kwargs))
@@ -55,6 +60,7 @@ class Workers:
     def close(self) -> None:
         """Wait for what has begun; what has not is dropped, for it was never acknowledged."""
         self._searches.shutdown(cancel_futures=True)
+        self._glances.shutdown(cancel_futures=True)
         self._writes.shutdown(cancel_futures=True)
         self._events.shutdown(cancel_futures=True)
         self._trials.shutdown(cancel_futures=True)

@@ -113,6 +113,7 @@ from .settings import Settings, load_settings
 from .synonyms import NO_SYNONYMS, Synonym, SynonymSet
 from .tagging import TagDecoder, word_offsets
 from .translators import KnowsTheShop, Translator
+from .turns import aside
 from .types import (
     Candidate,
     Degraded,
@@ -280,6 +281,7 @@ __all__ = [
     "When",
     "WriteResult",
     "agreement",
+    "aside",
     "best_locale",
     "bootstrap_interval",
     "dcg",

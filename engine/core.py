@@ -38,6 +38,7 @@ from .shop_words import KnowsWords, ShopWords
 from .standing import Standing, standing_of
 from .synonyms import SynonymBook
 from .trial import KnowsGenerations
+from .turns import Turns
 from .types import Degraded, Product, Query, SearchRequest, SearchResponse
 from .understanding import warm_up
 from .validation import validate_place, validate_request
@@ -67,6 +68,7 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
         self.settings = settings
         self.manager = manager or PluginManager(settings.plugins)
         self._slot = LiveSlot()
+        self._turns = Turns()
         self._promoting = threading.Lock()
         self._changing = threading.Lock()  # taken inside the one above
         self._refusal = ""
@@ -128,8 +130,9 @@ class Engine(Watched, KnowsWords, KnowsShoppers, KnowsGenerations, Recommends):
             validate_request(met(request, self.settings), profiles)
             return take_part(request.profile, self.settings, request, self.search)
         validate_request(request, profiles)
-        with self._live() as live:
-            return run_search(request, live, self.settings.search)
+        with self._live() as live, self._turns.turn() as waited:
+            response = run_search(request, live, self.settings.search)
+        return response.after(waited) if waited else response
 
     def understand(
         self,

@@ -259,7 +259,8 @@ class ExperimentSettings(_Table, frozen=True):
 
 
 class ServerSettings(_Table, frozen=True):
-    """The HTTP server. ``workers`` is the size of the search thread pool."""
+    """The HTTP server. ``workers`` is how many requests are at work at once; of
+    searches, those beyond one for every two cores wait for their turn (:mod:`engine.turns`)."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080

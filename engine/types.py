@@ -257,6 +257,11 @@ class SearchResponse(Struct, frozen=True):
     relevance: float | None = None
     arm: str = ""
 
+    def after(self, waited_ms: float) -> SearchResponse:
+        """The answer of a search that waited for its turn so many milliseconds."""
+        timings = {"wait": waited_ms, **self.timings}
+        return msgspec.structs.replace(self, took_ms=self.took_ms + waited_ms, timings=timings)
+
 
 class EncoderInfo(Struct, frozen=True):
     """What an encoder is; two encoders with one fingerprint give one embedding.

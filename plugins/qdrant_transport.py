@@ -14,6 +14,7 @@ from threading import RLock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+from engine import aside
 from engine.errors import EntrepotError, NotFound, StoreError, StoreUnavailable
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class Transport:
         function: Callable[..., Any] = getattr(self._client, method)
         for attempt in range(self._retries + 1):
             try:
-                with self._guard:
+                with aside(), self._guard:
                     return function(*args, **options)
             except Exception as exc:
                 status = _status(exc)

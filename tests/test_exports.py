@@ -36,7 +36,7 @@ PUBLIC = {
         *("Translator", "KnowsTheShop"),
         *("Rule", "When", "RuleSet", "NO_RULES", "texts", "unfit", "selector", "unit"),
         *("QueryProcessor", "ShopView", "Ranker", "Arranger", "RankingBatch"),
-        *("Lexicon", "Term", "fold", "terms", "write_atomically"),
+        *("Lexicon", "Term", "fold", "terms", "write_atomically", "aside"),
         *("Synonym", "SynonymSet", "NO_SYNONYMS"),
         *("Explains", "Reasons", "Move"),
     ],

@@ -21,7 +21,7 @@ async def live() -> Live:
 @get("/health/ready", tags=TAGS, operation_id="ready")
 async def ready(shops: NamedDependency[Shops]) -> Response[Readiness]:
     """200 when every shop can answer searches; 503 with the reasons until then."""
-    found = await shops.workers.read(_healths, shops)
+    found = await shops.workers.glance(_healths, shops)
     everyone = all(health.ready for health in found.values())
     return Response(Readiness(everyone, found), status_code=200 if everyone else 503)
 
@@ -29,7 +29,7 @@ async def ready(shops: NamedDependency[Shops]) -> Response[Readiness]:
 @get("/metrics", tags=TAGS, operation_id="metrics", media_type=PROMETHEUS)
 async def metrics(shops: NamedDependency[Shops]) -> bytes:
     """Prometheus metrics: latencies per stage and per plugin among them."""
-    for key, health in (await shops.workers.read(_healths, shops)).items():
+    for key, health in (await shops.workers.glance(_healths, shops)).items():
         shops.metrics.health(key, health.ready, health.products)
         shops.metrics.plugins(key, shops.by_key[key].engine.components())
     return shops.metrics.render()

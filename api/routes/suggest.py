@@ -24,7 +24,7 @@ async def suggest(
     """Queries, categories, brands and products that begin as ``q`` does, best first; without
     ``q`` what is searched for most. What it begins with is its first 200 characters."""
     started = time.perf_counter()
-    found = await shop.workers.read(shop.engine.suggest, q, limit, locale)
+    found = await shop.workers.glance(shop.engine.suggest, q, limit, locale)
     return Suggestions(found, (time.perf_counter() - started) * 1000)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from engine import guard as guard_module
 from engine.breaker import FAILURES_TO_OPEN
-from engine.guard import MAX_STRAYS, Call, DaemonPool, Failure, Guard, PluginFailed
+from engine.guard import MAX_STRAYS, PATIENCE_S, Call, DaemonPool, Failure, Guard, PluginFailed
 
 T = TypeVar("T")
 GENEROUS_S = 30.0
@@ -414,7 +414,7 @@ def test_a_plugins_own_timeout_counts_as_an_overrun(guard: Guard) -> None:
     fail(guard, times_out, "switched off")
 
 
-def test_the_wait_for_a_turn_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wait_for_a_thread_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where other threads hold the GIL until long after the deadline."""
     now = 0.0
     monkeypatch.setattr(guard_module.time, "perf_counter", lambda: now)
@@ -422,18 +422,18 @@ def test_the_wait_for_a_turn_does_not_count(monkeypatch: pytest.MonkeyPatch) -> 
     asked: list[float] = []
 
     class Slow(Future[str]):
-        def result(self, timeout: float | None = None) -> str:
+        def exception(self, timeout: float | None = None) -> BaseException | None:
             nonlocal now
             assert timeout is not None
             asked.append(timeout)
             now += timeout
             if len(asked) == 4:
                 call.run()()
-            return super().result(0)
+            return super().exception(0)
 
     call.future = Slow()
     assert call.result(0.5) == "done"
-    assert asked == [0.5, 0.5, 0.5, 0.5]
+    assert asked == [PATIENCE_S, 0.5, 0.5, 0.5]
 
 
 def test_what_has_begun_gets_its_deadline_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -443,21 +443,21 @@ def test_what_has_begun_gets_its_deadline_and_no_more(monkeypatch: pytest.Monkey
     asked: list[float] = []
 
     class Slow(Future[str]):
-        def result(self, timeout: float | None = None) -> str:
+        def exception(self, timeout: float | None = None) -> BaseException | None:
             nonlocal now
             assert timeout is not None
             asked.append(timeout)
-            if len(asked) == 2:
+            if len(asked) == 3:
                 call.run()
                 now += timeout / 2
             else:
                 now += timeout
-            return super().result(0)
+            return super().exception(0)
 
     call.future = Slow()
     with pytest.raises(TimeoutError):
         call.result(0.5)
-    assert asked == [0.5, 0.5, 0.25]
+    assert asked == [PATIENCE_S, 0.5, 0.5, 0.25]
 
 
 def run(pool: DaemonPool, function: Callable[[], T]) -> T:
