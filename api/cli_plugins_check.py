@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from engine.components import PROFILE_KINDS, is_prompt
 from engine.conformance import (
     EXAMINED,
     PLAIN,
@@ -42,6 +43,7 @@ from .plugin_remedies import build_remedy, load_remedy
 MISSPELT = "misspelt_option"
 DEADLINE_S = 30.0
 """What building it, and its first call, may take: they may load models."""
+PROMPT = "prompt: called in the search's own thread, and its deadline holds in this check alone"
 QUERY = "red leather purse"
 SHOP = a_shop()
 
@@ -161,6 +163,8 @@ class Checks(NamedTuple):
                 report.line("can be built", str(error), build_remedy(error, name))
                 return
             report.line("can be built" + " in a process of its own" * apart)
+            if kind in PROFILE_KINDS and is_prompt(built):
+                report.note(PROMPT)
             if kind == "commands":
                 wrong = (
                     "" if isinstance(built, click.Command) else f"the factory returned {built!r}"

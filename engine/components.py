@@ -204,7 +204,7 @@ class Components:
         except EntrepotError as error:
             part = self._left_out(error, guard)
         isolation = limits.isolation or "thread"
-        if limits == LimitSettings() and kind in PROFILE_KINDS and _is_prompt(part):
+        if limits == LimitSettings() and kind in PROFILE_KINDS and is_prompt(part):
             isolation = "none"
         if isolation == "none":
             guard.call_in_place()
@@ -256,7 +256,7 @@ class Components:
         component.guard.breaker.failed(str(keeper.refusal), trial=False, opens=True)
 
 
-def _is_prompt(part: object) -> bool:
+def is_prompt(part: object) -> bool:
     """Whether it is a :class:`engine.window.Prompt`; one that fails to say so is none."""
     with suppress(Exception):
         return getattr(part, "prompt", False) is True

@@ -61,6 +61,15 @@ def test_a_good_plugin_is_green(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "mine 1.0" in result.output
 
 
+def test_who_is_prompt_is_told_what_that_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = ranker("return batch.scores").replace("class Mine:", "class Mine:\n    prompt = True")
+    assert (
+        "– prompt: called in the search's own thread" in check(source, tmp_path, monkeypatch).output
+    )
+
+
 def test_who_never_comes_back_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.cli_plugins_check.DEADLINE_S", 0.2)
     result = check(ranker("import threading; threading.Event().wait()"), tmp_path, monkeypatch)
