@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from engine.components import PROFILE_KINDS, is_prompt
+from engine.components import is_prompt
 from engine.conformance import (
     EXAMINED,
     PLAIN,
@@ -31,7 +31,7 @@ from engine.conformance import (
     values_of,
 )
 from engine.errors import EntrepotError, InvalidRequest, InvalidSettings
-from engine.manager import PluginManager
+from engine.manager import PROFILE_KINDS, PluginManager
 from engine.plan import QueryPlan
 from engine.schema import FieldKind
 from engine.settings import RecommendationSettings, Settings
