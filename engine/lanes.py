@@ -48,7 +48,9 @@ what its kind does. Those of words were chosen on development queries (decision 
 has no share: it is added to the others, and what it finds comes first."""
 SYNONYMS = "bm25:synonyms"
 """The keyword lane of :attr:`QueryPlan.expansion`; unless it has a weight of its own, it weighs
-:data:`SYNONYM_SHARE` of ``bm25``, so that a bad synonym cannot drown the words themselves."""
+:data:`SYNONYM_SHARE` of ``bm25``, so that a bad synonym cannot drown the words themselves. Names
+of what serves a need (:attr:`QueryPlan.described`) weigh as much as the words, which name something
+else: "my trousers keep slipping down" found 200 trousers before a belt."""
 SYNONYM_SHARE = 0.5
 NEED_WEIGHTS: Mapping[str, float] = {**LANE_WEIGHTS, "text": 1.0, "image": 0.5, "bm25": 0.25}
 """The same for words that describe a need (:attr:`QueryPlan.need`), which no product has in its
@@ -109,7 +111,7 @@ def plan_lanes(
 
     def weight(lane: str) -> float:
         kind = lane.partition(":")[0]
-        share = SYNONYM_SHARE if lane == SYNONYMS else 1.0
+        share = SYNONYM_SHARE if lane == SYNONYMS and not plan.described else 1.0
         return base.get(lane, share * base.get(kind, defaults[kind]))
 
     colors = _colors(query, plan, live) if mixed and weight("photo") > 0 else ()

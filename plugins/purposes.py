@@ -15,7 +15,7 @@ are, for which titles then are searched. All values here were chosen on requests
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -60,11 +60,12 @@ Target = tuple[str, Sequence[str], Sequence[str]]
 class Purpose(Struct, frozen=True):
     """``surely``, 0 to 1, is how surely the words describe a need. ``kinds`` are values of the
     shop's field of kinds that serve it, ``things`` those of :mod:`plugins.uses`, with their
-    probability; one of the two is empty."""
+    probability; one of the two is empty. ``called`` are names by which titles may have them."""
 
     surely: float = 0.0
     kinds: dict[str, float] = {}
     things: dict[str, float] = {}
+    called: tuple[str, ...] = ()
 
 
 class _Known(Struct, frozen=True, eq=False):
@@ -125,8 +126,12 @@ class Purposes:
             more = best + OPENING * plan.need - _best_name(plan.text, named, query, known)
             surely *= _ramp(more, *(MORE_ALIKE if sentence else TERSE_MORE_ALIKE))
         alike = np.where(known.used, USE * used + (1 - USE) * named, named)
-        found = _chances(known.targets, alike) if surely else {}
-        return Purpose(surely, things=found) if known.are_things else Purpose(surely, found)
+        if not surely:
+            return Purpose()
+        found = _chances(known.targets, alike)
+        if known.are_things:
+            return Purpose(surely, things=found, called=_called(found, shop.lexicon))
+        return Purpose(surely, found, called=tuple(kind.rpartition(PATH)[2] for kind in found))
 
     def _of(self, shop: ShopView, kind: str) -> _Known | None:
         known = self._known
@@ -213,6 +218,13 @@ def _names_besides(texts: Sequence[str]) -> list[str]:
     sold = set(texts)
     names = dict.fromkeys(name for thing in things().values() for name in thing.names)
     return [name for name in names if name not in sold]
+
+
+def _called(names: Iterable[str], lexicon: Lexicon) -> tuple[str, ...]:
+    """All names of things that the shop may use."""
+    known = things()
+    every = dict.fromkeys(other for name in names for other in known[name].names)
+    return tuple(name for name in every if not lexicon.words or _said(name, lexicon))
 
 
 def _said(name: str, lexicon: Lexicon) -> bool:

@@ -245,7 +245,6 @@ def _for_the_need(
     if not purpose.surely:
         return plan
     others = {name: chance for name, chance in plan.categories.items() if name not in kinds}
-    names = [name.rpartition(" > ")[2] for name in (*purpose.kinds, *purpose.things)]
     return msgspec.structs.replace(
         plan,
         categories={**purpose.kinds, **others} if purpose.kinds else plan.categories,
@@ -253,7 +252,7 @@ def _for_the_need(
         need=True,
         described=purpose.surely,
         things=purpose.things,
-        expansion=" ".join(filter(None, (plan.expansion, *names))),
+        expansion=" ".join(filter(None, (plan.expansion, *purpose.called))),
     )
 
 

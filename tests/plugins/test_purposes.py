@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from engine import IndexSchema, Lexicon, QueryPlan, ShopView, Span
+from engine import Engine, IndexSchema, Lexicon, Query, QueryPlan, ShopView, Span
+from engine.lanes import SYNONYMS, plan_lanes
 from plugins.hash_encoder import HashEncoder, HashOptions
 from plugins.likely_kinds import serving
 from plugins.purposes import AT_ONCE, Purpose, Purposes
 from plugins.uses import things
+from tests.api.harness import build, make_photos, make_settings
 
 FINE = {"Trousers": 5, "Belts": 3, "Lamps": 2}
 COARSE = {"Goods": 9, "Belts": 1}
@@ -84,6 +87,28 @@ def test_where_kinds_say_little_things_are_told_that_the_shop_has_words_for() ->
     assert (found.kinds, next(iter(found.things))) == ({}, "belt")
     assert "belt" not in purpose(USE, shop_of(COARSE, "leather braces")).things
     assert purpose(USE, shop_of(COARSE, "leather")) == Purpose()
+
+
+def test_all_names_that_the_shop_has_words_for_are_searched_for() -> None:
+    assert {"bicycle", "road bike", "e-bike"} <= set(things()["bicycle"].names)
+    use = "get around without a car"
+    found = purpose(use, shop_of(COARSE, "road bikes bicycles leather belts"))
+    assert {"bicycle", "road bike"} <= set(found.called)
+    assert "e-bike" not in found.called
+    assert "Belts" in purpose(USE, shop_of(FINE)).called
+
+
+def test_names_of_what_serves_weigh_as_much_as_words(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path / "data")
+    build(settings, make_photos(tmp_path / "shop"))
+
+    def weights(described: float) -> Mapping[str, float]:
+        plan = QueryPlan(text="dark", expansion="lamp", need=True, described=described)
+        with Engine(settings) as engine, engine._live() as live:
+            return plan_lanes(Query("dark"), plan, live, {}).weights
+
+    assert weights(0.7)[SYNONYMS] == weights(0.7)["bm25"]
+    assert weights(0.0)[SYNONYMS] == weights(0.0)["bm25"] / 2
 
 
 def test_uses_are_english() -> None:
