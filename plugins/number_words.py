@@ -21,7 +21,9 @@ TOGETHER: Final = {
 """Words for how many come together, before "pack" or by themselves."""
 COUNTS: Final = {**ONES, **TENS, **TOGETHER}
 """What one word can count."""
-DENOMINATORS: Final = frozenset({2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 16.0, 32.0, 64.0})
+DENOMINATORS: Final = frozenset(
+    {2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0, 16.0, 32.0, 64.0}
+)
 """Of fractions: "32/34" are a waist and a length."""
 
 

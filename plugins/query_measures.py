@@ -17,7 +17,7 @@ from .query_prices import SPREAD
 from .query_tokens import Phrases, Tokens, phrases_of
 from .unit_lexicon import Bound
 
-LENGTHS = frozenset({"mm", "cm", "m", "inch", "ft", "yd"})
+LENGTHS = frozenset({"mm", "cm", "m", "inch", "ft", "'", "yd"})
 TIMES = frozenset({"month", "year"})
 MASSES = frozenset({"mg", "g", "kg", "oz", "lb"})
 _LANGUAGES = [entry for bounds in query_lexicon.BOUNDS.values() for entry in phrases_of(bounds)]
@@ -196,7 +196,7 @@ class MeasureRules:
         if not unit:
             return _Amount(value, "", end)
         at += 2 if tokens.has(at, "'", "′") and tokens.has(at + 1, "'", "′") else 1
-        if unit == "ft" and (inches := self._inches(at)):
+        if unit in ("ft", "'") and (inches := self._inches(at)):
             return _Amount(value * 12 + inches[0], "inch", inches[1])
         return _Amount(value, unit, at, aged, more)
 
@@ -227,6 +227,7 @@ class MeasureRules:
         if touching and not (word == "g" and 2 <= value <= 6):  # "5g phone"
             twice = tokens.has(at, "'", "′") and tokens.has(at + 1, "'", "′")
             sign = unit_lexicon.SIGN_UNITS.get(word + word if twice else word)
+            sign = "'" if sign == "ft" else sign  # or inches, for shoppers mix up the signs
             unit = unit or sign or GLUED_LETTERS.get(word)
         elif word == "l" and value % 1:  # no size is "1.5 l"
             unit = "l"

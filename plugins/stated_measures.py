@@ -58,7 +58,12 @@ Measures = frozenset[Stated | Sides]
 
 _BASE: Final[Mapping[str, tuple[str, float]]] = {
     **{"mm": ("length", 1.0), "cm": ("length", 10.0), "m": ("length", 1000.0)},
-    **{"inch": ("length", 25.4), "ft": ("length", 304.8), "yd": ("length", 914.4)},
+    **{
+        "inch": ("length", 25.4),
+        "ft": ("length", 304.8),
+        "'": ("length", 304.8),
+        "yd": ("length", 914.4),
+    },
     **{"ml": ("volume", 1.0), "cl": ("volume", 10.0), "dl": ("volume", 100.0)},
     **{"l": ("volume", 1000.0), "floz": ("volume", 29.5735295625)},
     **{"qt": ("volume", 946.352946), "gal": ("volume", 3785.411784)},
@@ -68,9 +73,10 @@ _BASE: Final[Mapping[str, tuple[str, float]]] = {
     **{"month": ("time", 1.0), "year": ("time", 12.0)},
 }
 """Unit → dimension and what one of it is in base units."""
-_IMPERIAL: Final = frozenset({"inch", "ft", "yd", "floz", "qt", "gal", "lb", "oz"})
-_OTHERWISE: Final = {"oz": "floz"}
-"""What a unit can mean besides: an ounce may be of mass or of volume."""
+_IMPERIAL: Final = frozenset({"inch", "ft", "'", "yd", "floz", "qt", "gal", "lb", "oz"})
+_OTHERWISE: Final = {"oz": "floz", "'": "inch"}
+"""What a unit can mean besides: an ounce may be of mass or of volume, and shoppers mix up the signs
+of feet and inches."""
 
 
 def stated(unit: str, least: float, most: float, of: str = "") -> Iterator[Stated]:
@@ -99,10 +105,10 @@ def contradict(asked: Measures, held: Measures) -> bool:
 
 def _opposed(one: Stated | Sides, other: Stated | Sides) -> bool:
     """Whether the second speaks of the same as the first. A count of one says nothing ("8 count
-    (pack of 1)"), nor do sides in feet and inches of the nominal ones of "5x8"."""
+    (pack of 1)"), and sides without a unit are nominal: a rug called "5x8" is 5'3" by 7'6"."""
     if isinstance(one, Sides) or isinstance(other, Sides):
         if isinstance(one, Sides) and isinstance(other, Sides):
-            return bool(one.lengths) == bool(other.lengths)
+            return bool(one.lengths and other.lengths)
         return False
     if one.dimension != other.dimension or (other.dimension == "count" and other.most <= 1):
         return False

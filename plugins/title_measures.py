@@ -67,7 +67,8 @@ _JEWELLERY = re.compile(rf"\b(?:{_any(unit_lexicon.JEWELLERY)})\b")
 
 class _Found(NamedTuple):
     """A number of a text with its unit (of a list of ages the last one's), from ``start`` to
-    ``end``. ``of`` what, where a word says that; the noun of what is counted."""
+    ``end``. ``of`` what, where a word says that; the noun of what is counted. ``led``: a word
+    before it says so ("ages 3"), so that more may follow."""
 
     start: int
     end: int
@@ -75,6 +76,7 @@ class _Found(NamedTuple):
     most: float
     unit: str
     of: str = ""
+    led: bool = False
 
 
 @lru_cache(maxsize=65_536)
@@ -104,14 +106,15 @@ def _numbers(folded: str) -> Iterator[_Found]:
         if value is None:
             continue
         unit, of = _unit(folded, match, value) if word else ("", "")
+        led = False
         end = match.end(5) if unit else match.end()
         before = folded[max(0, match.start() - _LOOK) : match.start()]
         if unit == "count" and value <= unit_lexicon.MOST_LETTERED and _LETTERED.search(before):
             unit, end = "", match.end()
         if unit in ("", *TIMES) and _AGED.search(before):
-            unit, of = unit or "year", "age"
+            unit, of, led = unit or "year", "age", not unit
         elif not unit and _FOR.search(before):
-            unit = "person"
+            unit, led = "person", True
         elif unit in TIMES:
             of = "warranty" if _WARRANTY.match(folded, end) else _age(folded, end)
         elif unit in MASSES and (content := _CONTENT.match(folded, end)):
@@ -119,7 +122,7 @@ def _numbers(folded: str) -> Iterator[_Found]:
         more = bool(plus and unit) or (unit in TIMES and bool(_SINCE.search(before)))
         if unit and not more and (further := _MORE.match(folded, end)):
             more, end = True, further.end()
-        yield _Found(match.start(), end, value, inf if more else value, unit, of)
+        yield _Found(match.start(), end, value, inf if more else value, unit, of, led)
 
 
 def _age(folded: str, end: int) -> str:
@@ -147,7 +150,8 @@ def _unit(folded: str, match: re.Match[str], value: float) -> tuple[str, str]:
     if word in COUNTED and word != "ct":
         return "count", word
     if gap and word == "in":
-        return ("inch" if _INCHES.match(folded, match.end(5)) else ""), ""
+        beside = match.start() and folded[: match.start()].rstrip()[-1:] in ("x", "×")
+        return ("inch" if beside or _INCHES.match(folded, match.end(5)) else ""), ""
     if gap and word == "m" and _BY.match(folded, match.end(5)):
         return "m", ""
     name = UNITS.get(word)
@@ -166,10 +170,10 @@ def _merged(one: _Found, other: _Found, between: str) -> _Found | None:
         inches = one.least * 12 + other.least
         return joined._replace(least=inches, most=inches)
     units = {one.unit, other.unit}
-    ages = bool(units & TIMES)
-    same = len(units) == 1 or not one.unit or (not other.unit and bool(one.of or ages))
-    ranged = _TO.fullmatch(between) and (same or units <= TIMES or units == {"", "person"})
-    listed = _LIST.fullmatch(between) and same and (ages or units == {""})
+    fits = not one.unit or one.unit == other.unit or units == TIMES or (one.led and not other.unit)
+    ages = bool(units & TIMES) or units == {""}
+    ranged = fits and _TO.fullmatch(between)
+    listed = fits and ages and units != TIMES and _LIST.fullmatch(between)
     if not (ranged or listed):
         return None
     if units == {""}:
