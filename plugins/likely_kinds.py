@@ -55,14 +55,19 @@ def likely_kinds(
 
 
 def serving(
-    plan: QueryPlan, kinds: Sequence[Any], titles: Sequence[str]
+    plan: QueryPlan,
+    kinds: Sequence[Any],
+    titles: Sequence[str],
+    scores: npt.NDArray[np.floating],
 ) -> npt.NDArray[np.float64]:
-    """The probability ``[n]`` that each product serves the need that the words describe: that of
-    its kind or, where ``plan.things`` are told, of the likeliest that its title or kind names. None
-    does where a title has the words as they are ("a walk in the woods"): they are its name.
+    """How much each product is lifted for serving the need that the words describe, ``[n]``, 0 to
+    1: by the probability of its kind or, where ``plan.things`` are told, of the likeliest that its
+    title or kind names; the less, the more of the same have a better score, so that all that may
+    be meant is among the first (:func:`_in_turns`). None is where a title has the words as they are
+    ("a walk in the woods"): they are its name.
 
     Args:
-        kinds: as for :func:`likely_kinds`.
+        kinds, scores: as for :func:`likely_kinds`.
         titles: in lower case.
     """
     typed = plan.read.lower().strip()
@@ -70,10 +75,10 @@ def serving(
         return np.zeros(len(titles))
     own = [kind[-1] if isinstance(kind, list) else kind or "" for kind in kinds]
     if not plan.things:
-        return np.asarray([plan.categories.get(kind, 0.0) for kind in own])
+        return _in_turns([(plan.categories.get(kind, 0.0), kind) for kind in own], scores)
     known = things()
     tests = [
-        (any_phrase(known[name].names), chance)
+        (any_phrase(known[name].names), chance, name)
         for name, chance in plan.things.items()
         if name in known
     ]
@@ -81,4 +86,25 @@ def serving(
         f"{title} {kind.rpartition(' > ')[2].lower()}"
         for title, kind in zip(titles, own, strict=True)
     ]
-    return np.asarray([max((c * test(text) for test, c in tests), default=0.0) for text in called])
+    found = [
+        max(((c * test(text), name) for test, c, name in tests), default=(0.0, ""))
+        for text in called
+    ]
+    return _in_turns(found, scores)
+
+
+def _in_turns(
+    found: Sequence[tuple[float, str]], scores: npt.NDArray[np.floating]
+) -> npt.NDArray[np.float64]:
+    """The probability of each product's kind, divided by 1, 1.5, 2, … as seats of a council are
+    given in proportion to votes by Imperiali's divisors (Dang and Croft, *Diversity by
+    proportionality*, SIGIR 2012, give places of a ranking so)."""
+    had: dict[str, int] = {}
+    lifts = np.zeros(len(found))
+    for row in np.argsort(-scores, kind="stable").tolist():
+        chance, kind = found[row]
+        if chance:
+            before = had.get(kind, 0)
+            lifts[row] = chance / (1 + before / 2)
+            had[kind] = before + 1
+    return lifts

@@ -47,6 +47,7 @@ OWN = forms("my our")
 """What is named beside these is had already: "my novels are piling up"."""
 TIES = FUNCTION_WORDS - forms("for with and or of")
 """Words that hold a need together where it is no sentence, and names seldom."""
+ARTICLES = forms("a an the my our your")
 GIFTS = forms("gift present pressie")
 """What may be anything."""
 MORE_OF_IT = forms("for with without that in of from")
@@ -110,6 +111,8 @@ def names_product(text: str, spans: Sequence[Span]) -> bool:
         noun = [word.form for word in words if span.start <= word.start < span.end]
         if span.label != TYPE or not noun or noun[-1] in GENERIC | GIFTS:
             continue
+        if not ARTICLES.isdisjoint(noun[-2:-1]):
+            continue  # no noun: "throw on the grill"
         before = [word.form for word in words if word.end <= span.start]
         after = [word.form for word in words if word.start >= span.end]
         if not after and OBJECTS.isdisjoint(before[-1:]):

@@ -153,7 +153,7 @@ class Understood:
             lifts.append((f"likely {plan.kind_field}", self._kinds * own.max() * unsaid * chances))
         if plan.described:
             kinds = batch.columns.get(plan.kind_field, [None] * len(titles))
-            share = NEED * self._kinds * plan.described * serving(plan, kinds, titles)
+            share = NEED * self._kinds * plan.described * serving(plan, kinds, titles, own)
             lifts.append(("serves the need", own.max() * share))
         return lifts
 

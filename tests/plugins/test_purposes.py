@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from engine import Engine, IndexSchema, Lexicon, Query, QueryPlan, ShopView, Span
@@ -170,16 +171,32 @@ def test_a_noun_that_ends_the_words_names_what_is_wanted() -> None:
     assert not purpose(text, shop_of(FINE), False, noun).surely
 
 
+NEED = QueryPlan(read="hold up trousers")
+
+
+def shares(plan: QueryPlan, kinds: Sequence[Any], titles: Sequence[str], *scores: float) -> Any:
+    return serving(plan, kinds, titles, np.asarray(scores or [1.0] * len(titles))).tolist()
+
+
 def test_a_product_serves_by_its_kind_or_by_what_its_title_names() -> None:
     kinds: list[Any] = [["Home", "Home > Belts"], "Lamps", None]
-    titles = ["classic", "coat-rack in oak", "leather belts"]
-    by_kind = QueryPlan(read="hold up trousers", categories={"Home > Belts": 0.7, "Home": 0.9})
-    assert serving(by_kind, kinds, titles).tolist() == [0.7, 0, 0]
-    by_title = QueryPlan(read="hold up trousers", things={"belt": 0.6, "coat rack": 0.3})
-    assert serving(by_title, kinds, titles).tolist() == [0.6, 0.3, 0.6]
+    titles = ["classic", "coat-rack in oak", "leather ties"]
+    by_kind = msgspec.structs.replace(NEED, categories={"Home > Belts": 0.7, "Home": 0.9})
+    assert shares(by_kind, kinds, titles) == [0.7, 0, 0]
+    by_title = msgspec.structs.replace(NEED, things={"belt": 0.6, "coat rack": 0.3, "tie": 0.1})
+    assert shares(by_title, kinds, titles) == [0.6, 0.3, 0.1]
+
+
+def test_kinds_take_turns_by_their_probability() -> None:
+    plan = msgspec.structs.replace(NEED, things={"belt": 0.6, "lamp": 0.35})
+    titles = ["a belt", "b belt", "c lamp", "d belt", "e lamp", "f sofa"]
+    found = shares(plan, [None] * 6, titles, 0.1, 0.5, 0.4, 0.9, 0.2, 1.0)
+    assert found == pytest.approx([0.3, 0.4, 0.35, 0.6, 0.35 / 1.5, 0])
+    alone = msgspec.structs.replace(NEED, categories={"Belts": 1.0})
+    assert shares(alone, ["Belts"] * 3, titles[:3]) == pytest.approx([1, 1 / 1.5, 1 / 2])
 
 
 def test_words_that_are_a_title_are_its_name() -> None:
     plan = QueryPlan(read="A walk in the woods", things={"boot": 0.9})
-    assert serving(plan, [None], ["boots"]).tolist() == [0.9]
-    assert serving(plan, [None, None], ["boots", "a walk in the woods (dvd)"]).tolist() == [0, 0]
+    assert shares(plan, [None], ["boots"]) == [0.9]
+    assert shares(plan, [None, None], ["boots", "a walk in the woods (dvd)"]) == [0, 0]
