@@ -32,6 +32,7 @@ def asked_by(reading: Reading) -> Measures:
     if isinstance(reading, Measure):
         return frozenset(stated(reading.unit, reading.amount, reading.most, reading.of))
     if isinstance(reading, Quantity):
+        least = 0 if reading.or_fewer else reading.count
         most = inf if reading.or_more else reading.count
-        return frozenset({counted(reading.noun, reading.count, most)})
+        return frozenset({counted(reading.noun, least, most)})
     return frozenset()

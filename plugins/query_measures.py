@@ -29,6 +29,7 @@ _ANDS = frozenset({"and", "&", "und", "et", "y", "e", "en"})
 _JOINS = {fold(word) for joins in query_lexicon.JOINS.values() for word in joins.split(" | ")}
 _TO = frozenset(_JOINS - _ANDS)
 _AGES = frozenset(map(fold, unit_lexicon.AGES))
+_OF_UNITS = UNITS.keys() | GLUED_LETTERS.keys()
 CONTENTS = frozenset(map(fold, unit_lexicon.CONTENTS))
 _WARRANTY = frozenset(map(fold, unit_lexicon.WARRANTY))
 COUNTED = frozenset(map(fold, unit_lexicon.COUNTED))
@@ -82,8 +83,7 @@ class MeasureRules:
             return None
         if sides := self._sides(i):
             return sides
-        bound: Bound | Literal[""]
-        bound, at = _BOUNDS.at(tokens, i) or ("", i)
+        bound, at = self.bound(i)
         low = self.amount(at, bounded=at > i)
         if low is None:
             return None
@@ -95,16 +95,24 @@ class MeasureRules:
         if high is not None and (said := _common(low, high)):
             least, most = sorted((_within(least, unit or said, said), high.value))
             unit, end, bound = said, high.end, "range"
+        elif bound == "range":
+            bound = ""  # "from 20 litres"
         if not unit:
             return None
         if not bound or (high is not None and tokens.has(end, "+")):
-            bound, end = self._bound_after(end, unit) or (bound, end)
-        if bound == "range" and least == most:
-            bound = ""  # "from 20 litres"
+            bound, end = self.bound_after(end, unit) or (bound, end)
         low_end = {"upper": 0.0, "around": least * (1 - SPREAD)}.get(bound, least)
         high_end = {"lower": inf, "around": most * (1 + SPREAD)}.get(bound, most)
         of = self._of(i, end, unit, low.led)
         return Measure(*tokens.places(i if bound else at, end), low_end, unit, high_end, of=of), end
+
+    def bound(self, i: int) -> tuple[Bound | Literal[""], int]:
+        """What bounds the measure after it, and the token after that; no "pepsi max 330 ml"."""
+        tokens = self._tokens
+        before = tokens.among(i - 1, query_lexicon.BEFORE_MAX) or tokens.among(i - 1, _OF_UNITS)
+        if before and tokens.has(i, "max"):
+            return "", i
+        return _BOUNDS.at(tokens, i) or ("", i)
 
     def _multiplied(self, i: int) -> bool:
         """Whether it touches the sign after a number: the volume of "6x330ml"."""
@@ -140,7 +148,7 @@ class MeasureRules:
         joined = tokens.glued(i) and tokens.is_kind(i, "word")
         return tokens.among(i, COUNTED) or tokens.has(i, "-", "/") or joined
 
-    def _bound_after(self, i: int, unit: str) -> tuple[Bound, int] | None:
+    def bound_after(self, i: int, unit: str) -> tuple[Bound, int] | None:
         """What bounds the measure before a token, and the token after that; what stands a word
         later does not belong to the measure."""
         tokens = self._tokens
@@ -231,13 +239,16 @@ class MeasureRules:
             unit = unit or sign or GLUED_LETTERS.get(word)
         elif word == "l" and value % 1:  # no size is "1.5 l"
             unit = "l"
+        elif word in ("l", "m") and self._ends_a_length(at + 1):  # "milk 1 l", but no "2 l shirts"
+            unit = word
         least = unit_lexicon.LEAST_APART.get(word, inf)
         if unit is None and least < inf and (bounded or value >= least):
             unit = GLUED_LETTERS[word]
         return unit
 
     def _ends_a_length(self, i: int) -> bool:
-        """Whether "in" before a token is a unit: "desk 30 in", but no "size 30 in black"."""
+        """Whether "in" before a token is a unit ("desk 30 in", but no "size 30 in black"), and a
+        letter after a space."""
         tokens = self._tokens
         return (
             i == len(tokens)

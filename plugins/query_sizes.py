@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine import fold
 
@@ -39,8 +40,9 @@ class Size(Struct, frozen=True):
 
 
 class Quantity(Struct, frozen=True):
-    """How many come together: "pack of 2"; or more of them ("multipack"). ``unwanted``: "not a
-    multipack". ``noun``: what is counted ("pack"), where a word says that."""
+    """How many come together: "pack of 2"; or more of them ("multipack", "over 500 pieces"), or
+    fewer. ``unwanted``: "not a multipack". ``noun``: what is counted ("pack"), where a word says
+    that."""
 
     start: int
     end: int
@@ -48,6 +50,7 @@ class Quantity(Struct, frozen=True):
     or_more: bool = False
     unwanted: bool = False
     noun: str = ""
+    or_fewer: bool = False
 
 
 def same_size(size: str) -> tuple[str, ...]:
@@ -63,8 +66,24 @@ class SizeRules:
         self._measures = MeasureRules(tokens)
 
     def quantity(self, i: int) -> tuple[Quantity, int] | None:
+        """What :meth:`_quantity` says, within bounds: ``over 500 pieces``, ``1000+ pieces``."""
+        tokens = self._tokens
+        bound, at = self._measures.bound(i)
+        found = self._quantity(at) if at < len(tokens) and (at == i or bound != "range") else None
+        if found is None:
+            return None
+        counts, end = found
+        if not bound and (after := self._measures.bound_after(end, "")):
+            bound, end = after
+        places = tokens.places(i, end)
+        more, fewer = counts.or_more or bound == "lower", bound == "upper"
+        named = replace(counts, start=places[0], end=places[1], or_more=more, or_fewer=fewer)
+        return named, end
+
+    def _quantity(self, i: int) -> tuple[Quantity, int] | None:
         """``2 pack``, ``12-count``, ``pack of two``, ``twin pack``, ``a dozen``, ``multipack``."""
         tokens = self._tokens
+        more = False
         if tokens.has(i, "multipack", "multipacks"):
             return Quantity(*tokens.places(i, i + 1), 2, or_more=True), i + 1
         if tokens.has(i, "tripack"):
@@ -80,12 +99,14 @@ class SizeRules:
             found = counted(tokens, i) or self._together(i)
             if found is None or tokens.after_word(i) or self._names(i, found):
                 return None
-            end = self._counted_noun(found[1]) or (i if not self._dozen(found[1] - 1) else found[1])
+            more = tokens.has(found[1], "+") and tokens.glued(found[1])
+            alone = found[1] if self._dozen(found[1] - 1) else i
+            end = self._counted_noun(found[1] + more) or alone
             noun = end - 1
         if found is None or end == i or found[0] % 1 or not 1 <= found[0] <= 100_000:
             return None
         named = tokens[noun].text if tokens.among(noun, COUNTED) else ""
-        return Quantity(*tokens.places(i, end), int(found[0]), noun=named), end
+        return Quantity(*tokens.places(i, end), int(found[0]), more, noun=named), end
 
     def _times(self, i: int) -> tuple[float, int] | None:
         """``6 x`` before a measure that is no length: "6 x 330 ml"."""

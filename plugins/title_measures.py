@@ -54,7 +54,7 @@ _FOR_WORD = re.compile(rf"\b(?:{_any(unit_lexicon.CAPACITY)})(?: up to)? ([a-z]+
 _SINCE = re.compile(rf"\b(?:{_any(unit_lexicon.SINCE)})\s?$")
 _CONTENT = re.compile(rf"\s?({_any(CONTENTS)})\b")
 _LETTERED = re.compile(rf"\b(?:{_any(unit_lexicon.LETTERED)})[\s-]?$")
-_INCHES = re.compile(rf"\s{{0,2}}(?:\.|,|\)|$|(?:x|×|by|{_any(unit_lexicon.EXTENTS)})\b)")
+_ENDS = re.compile(rf"\s{{0,2}}(?:\.|,|\)|$|(?:x|×|by|{_any(unit_lexicon.EXTENTS)})\b)")
 _LOOK = 16
 """Characters before a number in which a word may say what it is of."""
 _WORD = "|".join(COUNTS)
@@ -151,8 +151,8 @@ def _unit(folded: str, match: re.Match[str], value: float) -> tuple[str, str]:
         return "count", word
     if gap and word == "in":
         beside = match.start() and folded[: match.start()].rstrip()[-1:] in ("x", "×")
-        return ("inch" if beside or _INCHES.match(folded, match.end(5)) else ""), ""
-    if gap and word == "m" and _BY.match(folded, match.end(5)):
+        return ("inch" if beside or _ENDS.match(folded, match.end(5)) else ""), ""
+    if gap and word == "m" and _ENDS.match(folded, match.end(5)):
         return "m", ""
     name = UNITS.get(word)
     if name is None and (not gap or word == "l") and not (word == "g" and len(match.group(1)) == 1):

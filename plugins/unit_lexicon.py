@@ -48,7 +48,8 @@ UNITS: Final[dict[str, str]] = {
     "denier": "denier",
     "karat": "karat carat ct",
     "person": "person persons people seat seats seater seaters personen personne personnes persona "
-    "personas persone pessoa pessoas",
+    "personas persone pessoa pessoas player players spieler joueurs "
+    "jugadores giocatori spelers sitzer places plazas posti",
 }
 GLUED_UNITS: Final[dict[str, str]] = {
     "inch": "in",
@@ -66,15 +67,18 @@ MEASURE_BOUNDS: Final[dict[Bound, str]] = {
     "upper": "smaller than | shorter than | lighter than | narrower than | thinner than | max | "
     "maximum | maximum of | max of | no bigger than | not bigger than | no larger than | "
     "not larger than | no longer than | not longer than | no heavier than | not heavier than | "
+    "no wider than | not wider than | no taller than | not taller than | no deeper than | "
     "kleiner als | kürzer als | leichter als | plus petit que | plus court que | más pequeño que",
     "lower": "bigger than | larger than | longer than | heavier than | wider than | taller than | "
+    "deeper than | thicker than | "
     "min | minimum | no smaller than | not smaller than | no shorter than | no less than | "
     "größer als | länger als | schwerer als | plus grand que | plus long que | más grande que",
 }
 """Words that bound measures, beside those of prices."""
 MEASURE_AFTER: Final[dict[Bound, str]] = {
-    "upper": "or less | or smaller | or under | or shorter | or lighter | at most | oder weniger | "
-    "ou moins | o menos | o meno | of minder | ou menos",
+    "upper": "or less | or smaller | or under | or younger | and under | and younger | "
+    "or shorter | or lighter | at most | oder weniger | ou moins | o menos | o meno | of minder | "
+    "ou menos",
     "lower": "or more | or bigger | or larger | or longer | or over | or above | or older | "
     "and up | and over | and above | and more | and older | at least | oder mehr | und mehr | "
     "ou plus | et plus | o más | y más | o più | e più | of meer | en meer | ou mais | e mais",
@@ -89,7 +93,8 @@ called so."""
 TIMES: Final = words("x × by * auf")
 """Between the sides of something, or how many of how much: "120 x 60 cm", "6 x 330 ml"."""
 EXTENTS: Final = words(
-    "w h d l wide long high tall deep thick width height depth length diameter dia round square"
+    "w h d l wide long high tall deep thick width height depth length diameter dia round square "
+    "hoch breit lang tief"
 )
 """What a length is of; after these and at the end of a text "in" is a unit."""
 AGES: Final = words("age ages aged alter âge edad età idade leeftijd")
