@@ -50,18 +50,20 @@ _WARRANTY = re.compile(rf"[\s-]{{0,2}}(?:\w+ )?(?:{_any(unit_lexicon.WARRANTY)})
 _OLD = re.compile(r"[\s-]{0,2}olds?\b")
 _AGED = re.compile(rf"\b(?:{_any(unit_lexicon.AGES)}):?\s?$")
 _FOR = re.compile(rf"\b(?:{_any(unit_lexicon.CAPACITY)})(?: up to)?\s?$")
-_FOR_WORD = re.compile(rf"\b(?:{_any(unit_lexicon.CAPACITY)})(?: up to)? ([a-z]+)\b")
 _SINCE = re.compile(rf"\b(?:{_any(unit_lexicon.SINCE)})\s?$")
 _CONTENT = re.compile(rf"\s?({_any(CONTENTS)})\b")
 _LETTERED = re.compile(rf"\b(?:{_any(unit_lexicon.LETTERED)})[\s-]?$")
 _ENDS = re.compile(rf"\s{{0,2}}(?:\.|,|\)|$|(?:x|×|by|{_any(unit_lexicon.EXTENTS)})\b)")
 _LOOK = 16
 """Characters before a number in which a word may say what it is of."""
-_WORD = "|".join(COUNTS)
 _COUNT_WORDS = _any(COUNTED)
-_PACK_OF = re.compile(rf"\b({_COUNT_WORDS}) (?:{_any(unit_lexicon.OF)}) (\d+|[a-z]+)")
-_PACKED = re.compile(rf"\b({_WORD})[\s-]{{0,3}}({_COUNT_WORDS})\b")
-_SEVERAL = re.compile(r"\b(tri|multi|combo|value) ?-?packs?\b")
+# Looked at from every word, for they overlap: "combo pack of two pairs".
+_IN_WORDS = re.compile(
+    rf"\b(?=({_COUNT_WORDS}) (?:{_any(unit_lexicon.OF)}) (\d+|[a-z]+)"
+    rf"|({'|'.join(COUNTS)})[\s-]{{0,3}}({_COUNT_WORDS})\b"
+    rf"|(?:{_any(unit_lexicon.CAPACITY)})(?: up to)? ([a-z]+)\b"
+    r"|(tri|multi|combo|value) ?-?packs?\b)"
+)
 _JEWELLERY = re.compile(rf"\b(?:{_any(unit_lexicon.JEWELLERY)})\b")
 
 
@@ -131,8 +133,8 @@ def _age(folded: str, end: int) -> str:
 
 def _value(digits: str) -> float | None:
     """ "1-1/2" is 1.5; none of "24/7"."""
-    *whole, fraction = re.split("[- ]", digits)
-    above, slash, below = fraction.replace("\u2044", "/").partition("/")
+    *whole, fraction = digits.replace(" ", "-").replace("\u2044", "/").split("-")
+    above, slash, below = fraction.partition("/")
     if not slash:
         return number_of(digits)
     if not 0 < int(above) < int(below) or int(below) not in DENOMINATORS:
@@ -187,6 +189,8 @@ def _merged(one: _Found, other: _Found, between: str) -> _Found | None:
 def _stated(chain: list[_Found]) -> Iterator[Stated | Sides]:
     """What numbers state that "x" joins: sides, or so many of something; of all the unit that
     follows."""
+    if len(chain) == 1 and not chain[0].unit:
+        return
     units: list[str] = []
     unit = ""
     for number in reversed(chain):
@@ -206,14 +210,10 @@ def _stated(chain: list[_Found]) -> Iterator[Stated | Sides]:
 
 
 def _in_words(folded: str) -> Iterator[Stated]:
-    for noun, number in _PACK_OF.findall(folded):
-        count = float(number) if number.isdigit() else COUNTS.get(number)
+    for packs, of, number, noun, people, several in _IN_WORDS.findall(folded):
+        if several:
+            yield counted("pack", 3, 3) if several == "tri" else counted("pack", 2, inf)
+        said = of or number or people
+        count = float(said) if said.isdigit() else COUNTS.get(said)
         if count:
-            yield counted(noun, count, count)
-    for number, noun in _PACKED.findall(folded):
-        yield counted(noun, COUNTS[number], COUNTS[number])
-    for number in _FOR_WORD.findall(folded):
-        if people := COUNTS.get(number):
-            yield Stated("person", people, people)
-    for several in _SEVERAL.findall(folded):
-        yield counted("pack", 3, 3) if several == "tri" else counted("pack", 2, inf)
+            yield Stated("person", count, count) if people else counted(packs or noun, count, count)
