@@ -22,6 +22,11 @@ IMITATIONS = frozenset({"faux", "vegan", "synthetic", "artificial", "imitation"}
 ONLY_TITLES = 0.9
 """How sure it is that words are unwanted which no field has."""
 
+SUBJECTS = forms("i it my we our he she they")
+WANTING = forms("want need like look looking search prefer")
+FACTS = forms("not no never have has")
+"""Words that also tell how things are: "my feet do not stay warm"; "isn't", "hate" and the like
+tell how a product is to be."""
 
 _INFLECTED = ("", *"esdy", "es", "ed", "ing")
 """How titles may go on where the query says a word otherwise: "not curved" of a curvy monitor."""
@@ -39,8 +44,11 @@ def negated(negation: Negation, facts: Facts) -> Iterator[Span]:
     """What the negation excludes or avoids, a span per field; a note where it is unwanted for sure
     and neither a field nor a title has a word for it."""
     items: list[_Item] = []
+    is_fact = _is_fact(negation, facts)
     at: int | None = negation.body
     while at is not None and (item := _item(at, negation, facts)):
+        if is_fact and not item.field:
+            break
         if items and not _of_one_list(items[-1], item, facts.text[items[-1].end : at]):
             break
         if items and item.field and items[-1].field == item.field:
@@ -57,10 +65,20 @@ def negated(negation: Negation, facts: Facts) -> Iterator[Span]:
         else:
             yield Span(start, item.end, "negation", typed, ONLY_TITLES, "", values, "avoid")
         start = _after_and(item.end, negation.end, facts.text) or item.end
-    if not items and negation.always:
+    if not items and negation.always and not is_fact:
         ends = [s.end for s in facts.model or () if s.start <= negation.body < s.end]
         end = max([e for e in ends if e > negation.body] or [negation.end])
         yield Span(start, end, "negation", facts.text[start:end])
+
+
+def _is_fact(negation: Negation, facts: Facts) -> bool:
+    """Whether a sentence tells what the shopper's life is like ("it never stops raining"): then
+    only what a field has a value for can be unwanted."""
+    words = words_in(facts.text)
+    if not words or words[0].form not in SUBJECTS or negation.start <= words[0].start:
+        return False
+    cue = forms(facts.text[negation.start : negation.body])
+    return cue <= FACTS and WANTING.isdisjoint(word.form for word in words)
 
 
 def _of_one_list(last: _Item, item: _Item, between: str) -> bool:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import IndexSchema, QueryPlan, ShopView, Span
+from engine import FieldKind, IndexSchema, Lexicon, QueryPlan, ShopView, Span
 from plugins.field_labels import TYPE
+from plugins.hash_encoder import HashEncoder, HashOptions
 from plugins.onnx_encoder import OnnxEncoder, OnnxOptions
 from plugins.query_needs import asks, names_product, opens_like_need
 from plugins.understand import Understand, UnderstandOptions
@@ -95,3 +96,25 @@ def test_names_are_seldom_taken_for_needs(described: list[float]) -> None:
 def test_needs_are_mostly_known(described: list[float]) -> None:
     needs = described[len(lines("names.txt")) :]
     assert sum(surely > 0 for surely in needs) / len(needs) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("it never stops raining here", "it never stops raining here"),
+        ("my feet do not stay warm", "my feet do not stay warm"),
+        ("i have no space here", "i have no space here"),
+        ("they are not black", "they"),  # a value of the shop
+        ("i need feet not warm", "i need feet"),
+        ("something with no space", "something"),
+        ("my feet hate raining", "my feet hate raining"),
+    ],
+)
+def test_how_things_are_is_not_what_is_unwanted(text: str, rest: str) -> None:
+    said = dict.fromkeys(["feet", "stops", "raining", "stay", "warm", "space", "here"], 2)
+    schema = IndexSchema({"color": FieldKind.KEYWORD})
+    shop = ShopView(
+        schema, {"color": {"Black": 9}}, HashEncoder(HashOptions()), lexicon=Lexicon(said)
+    )
+    reader = Understand(UnderstandOptions(model=""))
+    assert reader.process(QueryPlan(original=text, text=text), shop).text == rest
