@@ -68,6 +68,8 @@ _AFTER = Phrases(phrases_of(lexicon.AFTER))
 _AFTER_BARE = Phrases(phrases_of(lexicon.AFTER_BARE))
 _DASHES = "-", "–", "—", "to"
 _FOR = "for", "fur", "pour", "para", "per", "voor"
+_AFTER_AMOUNTS = lexicon.STOPS | lexicon.AND_OR | lexicon.ASKING
+"""Words after which what was said before is none of a noun."""
 _AGE_BOUNDS = frozenset(map(fold, lexicon.AGE_BOUNDS))
 
 
@@ -200,16 +202,19 @@ class PriceRules:
             return None
         end = self._tail(amount.next)
         found = self._price(i, end, bound, amount)
-        if not self._maybe_age(i, amount):
+        if not self._maybe_age(i, amount, end):
             return found, end
         if self._is_age(i, amount, end):
             return None
         return msgspec.structs.replace(found, bare=True), end
 
-    def _maybe_age(self, i: int, amount: Amount) -> bool:
-        """Whether it may be about people of an age: ``vitamins over 50``."""
+    def _maybe_age(self, i: int, amount: Amount, end: int) -> bool:
+        """Whether it may be about people of an age: ``vitamins over 50``, but no ``over 50 and
+        under 100``."""
         tokens = self._tokens
         sure = bool(amount.currencies) or tokens.among(i - 1, lexicon.PRICE_WORDS)
+        further = end + tokens.among(end, lexicon.AND_OR)
+        sure = sure or self._words.bounds.at(tokens, further) is not None
         return not sure and amount.value <= lexicon.OLDEST and tokens.among(i, _AGE_BOUNDS)
 
     def _is_age(self, i: int, amount: Amount, end: int) -> bool:
@@ -217,7 +222,7 @@ class PriceRules:
         stands before what is wanted, and ``spiel ab 3``, which is a child's."""
         tokens = self._tokens
         childs = amount.value <= lexicon.OLDEST_CHILD and bool(amount.value % 5)
-        before = tokens.is_kind(end, "word") and not tokens.among(end, lexicon.STOPS)
+        before = tokens.is_kind(end, "word") and not tokens.among(end, _AFTER_AMOUNTS)
         return childs or before or tokens.has(i - 1, *_FOR)
 
     def _range(self, i: int, after: int, bound: Bound, bare: bool) -> tuple[Price, int] | None:

@@ -248,6 +248,12 @@ def test_no_price_in_other_languages(query: str, locale: str) -> None:
     assert prices(query, locale) == []
 
 
+@pytest.mark.parametrize("query", ["shoes over 50 and under 100", "over 50 under 100 shoes"])
+def test_two_bounds_are_prices(query: str) -> None:
+    found = [r for r in read(query) if isinstance(r, Price)]
+    assert [(r.gte, r.lte, r.bare) for r in found] == [(50, None, False), (None, 100, False)]
+
+
 @pytest.mark.parametrize(
     ("query", "bare"),
     [
@@ -257,6 +263,7 @@ def test_no_price_in_other_languages(query: str, locale: str) -> None:
         ("vitamins price over 50", False),
         ("shoes over 100", False),
         ("shoes under 50", False),
+        ("shoes over 50 please", True),
         ("shoes between 30 and 60", False),
     ],
 )
