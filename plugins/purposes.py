@@ -5,7 +5,8 @@ what serves it, but mostly like something that one does with it, which :mod:`plu
 queries are compared with uses, as documents are found by the questions that they answer (Nogueira
 et al., *Document Expansion by Query Prediction*, 2019), and with names. Words that are more like a
 use than like any name describe a need; those that name a product are more like its name, be it sold
-here or not. The less they sound like a need, the more they must be like a use.
+here or not. The less they sound like a need, the more they must be like a use; "something to …" and
+"my …" are no names, so that what they name does not count.
 
 Where the shop's own field says finely what products are, its values are compared; elsewhere things
 are, for which titles then are searched. All values here were chosen on requests for development
@@ -28,6 +29,7 @@ from .query_needs import asks, is_sentence, may_be_need, names_own
 from .translators.languages import language_of
 from .use_rows import embed, shipped_rows
 from .uses import Thing, things, things_called
+from .word_forms import forms
 
 LANGUAGE = "en"
 """Of the uses; shops in other languages get no help from them."""
@@ -122,8 +124,9 @@ class Purposes:
         if not surely:
             return Purpose()
         named = known.like_a_name(query)
-        if not asks(plan.text):
-            more = best + OPENING * plan.need - _best_name(plan.text, named, query, known)
+        if not (asks(plan.text) or names_own(plan.text)):
+            name = max(float(named.max()), float((known.others @ query).max(initial=-1.0)))
+            more = best + OPENING * plan.need - name
             surely *= _ramp(more, *(MORE_ALIKE if sentence else TERSE_MORE_ALIKE))
         alike = np.where(known.used, USE * used + (1 - USE) * named, named)
         if not surely:
@@ -145,7 +148,7 @@ class Purposes:
             self._lock.release()
 
     def _learn(self, shop: ShopView, kind: str, at_most: int | None) -> _Known | None:
-        kinds = _kinds(shop.vocabulary.get(kind, {}))
+        kinds = _kinds(shop.vocabulary.get(kind, {}), shop.lexicon)
         targets = kinds or _sold(shop.lexicon)
         if language_of(shop.locale) != LANGUAGE:
             targets = []
@@ -172,13 +175,6 @@ class Purposes:
         return self._known
 
 
-def _best_name(text: str, named: Vectors, query: Vectors, known: _Known) -> float:
-    """The likeness to the best name. What the shop does not sell may be asked for, too, but not
-    what shoppers say that they have."""
-    best = float(named.max())
-    return best if names_own(text) else max(best, float((known.others @ query).max(initial=-1.0)))
-
-
 def _says_the_same(known: ShopView, shop: ShopView) -> bool:
     return (
         known.vocabulary is shop.vocabulary
@@ -187,7 +183,7 @@ def _says_the_same(known: ShopView, shop: ShopView) -> bool:
     )
 
 
-def _kinds(counts: Mapping[str, int]) -> list[Target]:
+def _kinds(counts: Mapping[str, int], lexicon: Lexicon) -> list[Target]:
     """The shop's kinds, the most frequent, by the ends of their paths; empty where for too many
     products no use is known. What has kinds below it is none."""
     above = {kind.rpartition(PATH)[0] for kind in counts}
@@ -196,7 +192,19 @@ def _kinds(counts: Mapping[str, int]) -> list[Target]:
     if not known or known < FINE * sum(counts[kind] for kind in means):
         return []
     most = sorted(means, key=lambda kind: (-counts[kind], kind))[:MAX_KINDS]
-    return [(kind, *_texts(kind.rpartition(PATH)[2], means[kind])) for kind in most]
+    return [
+        (kind, *_texts(kind.rpartition(PATH)[2], _meant(means[kind], lexicon))) for kind in most
+    ]
+
+
+def _meant(means: Sequence[Thing], lexicon: Lexicon) -> Sequence[Thing]:
+    """Of things that share a name those of whose names the shop says most: a trunk beside briefs is
+    no luggage. Several other things are all meant ("perfume and body mist")."""
+    names = [{forms(name) for name in thing.names} for thing in means]
+    if len(names) < 2 or not set.intersection(*names):
+        return means
+    said = [sum(_said(name, lexicon) for name in thing.names) for thing in means]
+    return [thing for thing, count in zip(means, said, strict=True) if count == max(said)]
 
 
 def _texts(name: str, means: Sequence[Thing]) -> tuple[list[str], list[str]]:

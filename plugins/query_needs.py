@@ -44,7 +44,7 @@ SPOKEN = forms(
 )
 """Words of sentences that names of products hardly have, other than "for" and "with"."""
 OWN = forms("my our")
-"""What is named beside these is had already: "my novels are piling up"."""
+"""What is named beside these is had already, and not what is wanted: "my novels are piling up"."""
 TIES = FUNCTION_WORDS - forms("for with and or of")
 """Words that hold a need together where it is no sentence, and names seldom."""
 ARTICLES = forms("a an the my our your")

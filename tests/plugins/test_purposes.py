@@ -150,6 +150,14 @@ def test_what_is_not_sold_is_a_name_too_but_not_what_is_had_already() -> None:
     assert purpose("the dress waist", shop).surely < purpose("my dress waist", shop).surely
 
 
+def test_of_things_of_one_name_that_is_meant_whose_other_names_the_shop_says() -> None:
+    (use,) = {*things()["suitcase"].uses[:1]}
+    kinds = {"Trunk": 3, "Belts": 2}
+    assert "Trunk" in purpose(use, shop_of(kinds)).kinds
+    assert "Trunk" not in purpose(use, shop_of(kinds, "briefs boxers belts")).kinds
+    assert "Trunk" in purpose(use, shop_of(kinds, "suitcase luggage briefs belts")).kinds
+
+
 def test_words_that_ask_are_no_name() -> None:
     shop = shop_of(FINE)
     assert purpose("trousers belts what", shop) == Purpose()
