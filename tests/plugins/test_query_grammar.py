@@ -426,6 +426,22 @@ PIECES = (
     *("fifty", "a", "hundred", "thousand", "one", "ish", "those"),
     *("under", "60", "$", "€", "-", "to", "between", "and", "not", "without", "no", "size", "xl"),
     *("1,299.50", "black", "or", "k", "inch", '"', "2", "pack", "of", "uk", " ", "  ", "…", "，"),
+    *(
+        "x",
+        "by",
+        "in",
+        "ft",
+        "'",
+        "+",
+        "ages",
+        "ct",
+        "gold",
+        "1/2",
+        "zwischen",
+        "und",
+        "year",
+        "old",
+    ),
 )
 
 
@@ -453,7 +469,35 @@ def test_tokens_are_the_text(text: str) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["a ", "1 ", "1,1 ", "under ", "not ", "- ", " -a", "$", "1-", "a'", "no more ", "_ ", "size "],
+    [
+        *(
+            "a ",
+            "1 ",
+            "1,1 ",
+            "under ",
+            "not ",
+            "- ",
+            " -a",
+            "$",
+            "1-",
+            "a'",
+            "no more ",
+            "_ ",
+            "size ",
+        ),
+        *(
+            "1x",
+            "1 x ",
+            "1 ct ",
+            "ages ",
+            "ages 1-",
+            "1' ",
+            "1/2 ",
+            "max 1 ",
+            "1 gb a b ",
+            "over 1 pack ",
+        ),
+    ],
 )
 def test_work_is_linear(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many looks at a token, however long the query is; and the longest one is read."""
