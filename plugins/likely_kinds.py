@@ -25,6 +25,9 @@ NAMED = 0.5
 """How much the names of kinds say, the window the rest."""
 SHARPNESS = 15.0
 """A product says e times as much as one whose score is lower by a fifteenth of the best."""
+TURNS = 0.25
+"""How soon it is another kind's turn to serve a need. Chosen on needs for development: with 0 fewer
+have one that serves them among the first five, with 0.5 more, but kinds that do not serve, too."""
 
 
 def likely_kinds(
@@ -96,15 +99,15 @@ def serving(
 def _in_turns(
     found: Sequence[tuple[float, str]], scores: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
-    """The probability of each product's kind, divided by 1, 1.5, 2, … as seats of a council are
-    given in proportion to votes by Imperiali's divisors (Dang and Croft, *Diversity by
-    proportionality*, SIGIR 2012, give places of a ranking so)."""
+    """The probability of each product's kind, divided by 1, 1.25, 1.5, … as seats of a council are
+    given to parties by their votes (Dang and Croft, *Diversity by proportionality*, SIGIR 2012,
+    give places of a ranking so)."""
     had: dict[str, int] = {}
     lifts = np.zeros(len(found))
     for row in np.argsort(-scores, kind="stable").tolist():
         chance, kind = found[row]
         if chance:
             before = had.get(kind, 0)
-            lifts[row] = chance / (1 + before / 2)
+            lifts[row] = chance / (1 + TURNS * before)
             had[kind] = before + 1
     return lifts
