@@ -47,6 +47,9 @@ OWN = forms("my our")
 """What is named beside these is had already, and not what is wanted: "my novels are piling up"."""
 TIES = FUNCTION_WORDS - forms("for with and or of")
 """Words that hold a need together where it is no sentence, and names seldom."""
+PARTICLES = FUNCTION_WORDS | forms("up down out off over behind away through along under")
+"""What follows a verb in the name of a thing: "walk behind mower"; else an object does: "carry
+groceries"."""
 ARTICLES = forms("a an the my our your")
 GIFTS = forms("gift present pressie")
 """What may be anything."""
@@ -115,7 +118,10 @@ def names_product(text: str, spans: Sequence[Span]) -> bool:
             continue  # no noun: "throw on the grill"
         before = [word.form for word in words if word.end <= span.start]
         after = [word.form for word in words if word.start >= span.end]
-        if not after and OBJECTS.isdisjoint(before[-1:]):
+        verb_and_object = words[0].form in OPENINGS and PARTICLES.isdisjoint(
+            word.form for word in words[1:2]
+        )
+        if not after and not verb_and_object and OBJECTS.isdisjoint(before[-1:]):
             return True
         told_more = span.confidence >= SUREST and not MORE_OF_IT.isdisjoint(after[:1])
         if told_more and (OBJECTS | OPENINGS).isdisjoint(before):

@@ -28,6 +28,7 @@ def noun(text: str, kind: str, confidence: float = 0.6) -> Span:
         ("walk behind mower", "mower", 0.6, True),
         ("walk behind mower under 300", "mower", 0.6, True),
         ("hold up my jeans", "jeans", 0.97, False),
+        ("carry groceries", "groceries", 0.75, False),
         ("warm my feet inside boots", "boots", 0.7, False),
         ("throw on the grill", "throw on the grill", 0.6, False),
         ("pants are too loose", "pants", 0.9, False),
@@ -90,7 +91,7 @@ def lines(name: str) -> list[str]:
 
 def test_names_are_seldom_taken_for_needs(described: list[float]) -> None:
     names = described[: len(lines("names.txt"))]
-    assert sum(surely > 0 for surely in names) / len(names) < 0.13
+    assert sum(surely > 0 for surely in names) / len(names) < 0.15
 
 
 def test_needs_are_mostly_known(described: list[float]) -> None:
