@@ -106,7 +106,8 @@ class Purposes:
         """Embed what is new, however much: long, so before searches come. ``kind`` is the field
         that says most finely what products are."""
         with self._lock:
-            self._learn(shop, kind, None)
+            if self._known is None or not _says_the_same(self._known.shop, shop):
+                self._learn(shop, kind, None)
 
     def of(self, plan: QueryPlan, shop: ShopView, kind: str) -> Purpose:
         """What serves the need that the words describe; nothing where they describe none, or while

@@ -50,6 +50,17 @@ def plan_of(text: str, opens: bool = False, *spans: Span) -> QueryPlan:
 USE = things()["belt"].uses[0]
 
 
+def test_what_is_known_is_not_learned_again() -> None:
+    """As before each search without words, which a photo's is."""
+    purposes, shop = Purposes(), shop_of(FINE)
+    purposes.learn(shop, "type")
+    known = purposes._known
+    purposes.learn(msgspec.structs.replace(shop), "type")
+    assert purposes._known is known
+    purposes.learn(shop_of(COARSE), "type")
+    assert purposes._known is not known
+
+
 def test_what_is_like_a_use_describes_a_need() -> None:
     found = purpose(USE, shop_of(FINE))
     assert found.surely > 0.9
