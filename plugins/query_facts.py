@@ -19,7 +19,8 @@ PRIOR = ("color", "department", "core_product_type", "material", "UoM", "occasio
 
 class Facts(Struct, frozen=True):
     """What there is to know about one query. ``readings`` are the grammar's, without prices,
-    ``prices`` the spans of those; ``model`` is None without one."""
+    ``prices`` the spans of those; ``model`` is None without one. ``pictured``: a photo says what is
+    wanted, and the words how it differs."""
 
     text: str
     readings: Sequence[Reading]
@@ -28,6 +29,7 @@ class Facts(Struct, frozen=True):
     model: Sequence[Span] | None
     gazetteer: Gazetteer
     lexicon: Lexicon = Lexicon()
+    pictured: bool = False
 
 
 @lru_cache(maxsize=16)

@@ -42,7 +42,7 @@ COUNTED_SHARE = 0.1
 _CHEAPER = re.compile(
     r"\b(?:cheaper|less (?:expensive|costly|pricey)|lower priced?|for less|affordable)\b", re.I
 )
-_LEADING = POINTING - forms("not no without non except")
+_LEADING = POINTING - forms("not no without non except for")
 
 
 def priced(

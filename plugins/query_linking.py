@@ -163,8 +163,8 @@ def _value(match: Match, facts: Facts) -> Span | None:
         label = model.label if model.label in labels or not labels else label
         sure = 0.8 + 0.2 * model.confidence if agrees else DISAGREES
     elif facts.model is not None:
-        # The model saw nothing there.
-        alone = "color" in labels and not in_a_name(match, facts)
+        # The model saw nothing there; few words beside a photo are no query as it knows them.
+        alone = facts.pictured or ("color" in labels and not in_a_name(match, facts))
         sure = RULES_ALONE if alone else (RULES_ALONE + DISAGREES) / 2
     typed = facts.text[match.start : match.end]
     places = match.start, match.end

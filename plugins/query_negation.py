@@ -113,7 +113,7 @@ def _goes_on(at: int, text: str) -> bool:
 def _unknown(at: int, negation: Negation, facts: Facts) -> _Item | None:
     """What no field has a value for but titles have words for ("not printed"). Not where the
     negation itself stands in titles: then it is part of a name ("No Nonsense")."""
-    if negation.valued and not _kind_before(negation, facts):
+    if negation.valued and not facts.pictured and not _kind_before(negation, facts):
         return None
     known = facts.lexicon.words.keys()
     looks = COLORS | MATERIALS  # a shop that has none of it still knows what is meant

@@ -195,7 +195,7 @@ def _understood(
     others = [r for r in readings if not isinstance(r, Price)]
     as_typed = {key.removeprefix(SPELLING) for key in plan.ignored if key.startswith(SPELLING)}
     matches = gazetteer.find(text, as_typed)
-    facts = Facts(text, others, prices, matches, model(), gazetteer, shop.lexicon)
+    facts = Facts(text, others, prices, matches, model(), gazetteer, shop.lexicon, plan.pictured)
     earlier = plan.spans if plan.read == text else ()
     spans = [s for s in (*prices, *link(facts)) if s.key not in plan.ignored]
     spans = [s for s in spans if not any(s.start < e.end and e.start < s.end for e in earlier)]
@@ -215,7 +215,8 @@ def _understood(
         if s.label == "negation" or s in prices or (plan.pictured and s.effect == "filter")
     ]
     rest = _without(text, [*said, *places])
-    if plan.pictured and (filters or below) and says_nothing_more(rest):
+    avoided = plan.pictured and any(span.effect == "avoid" for span in spans)
+    if plan.pictured and (filters or below or avoided) and says_nothing_more(rest):
         rest = ""
     return msgspec.structs.replace(
         plan,
@@ -223,7 +224,7 @@ def _understood(
         spans=tuple(spans),
         filters=filters,
         # No words and no filters would be no search: then the words count as they stand.
-        text=rest if rest or filters or below else text,
+        text=rest if rest or filters or below or avoided else text,
         below=below,
         need=not plan.pictured and opens_like_need(text, spans),
     )

@@ -385,6 +385,7 @@ def test_what_no_title_has_or_is_a_name_is_not_avoided(query: str) -> None:
         ("but red", {"color": ["Red", None]}, ""),
         ("like this in black please", {"color": ["Black", "Matte Black", None]}, ""),
         ("same but for women", {"gender": ["Women", None]}, ""),
+        ("something like this for my wife", {"gender": ["Women", None]}, ""),
         ("not black", {"color": {"not": ["Black", "Matte Black"]}}, ""),
         ("cotton with stripes", {"material": ["Cotton", None]}, "with stripes"),
         ("red shoes", {}, "red shoes"),  # a query of its own, which the photo illustrates
@@ -397,6 +398,17 @@ def test_words_beside_a_photo_say_how_it_should_differ(
     colors = {"Red": 5, "Orange": 3, "Black": 7, "Matte Black": 1, "White": 4}
     plan = read(query, shop_view(color=colors, brand={"Nike": 9}), pictured=True)
     assert (plan.filters, plan.text) == (filters, text)
+
+
+@pytest.mark.parametrize(
+    "query", ["without print", "same but without the print", "no prints please"]
+)
+def test_beside_a_photo_what_only_titles_have_is_avoided_whatever_words_are_left(
+    query: str,
+) -> None:
+    plan = read(query, msgspec.structs.replace(SHOP, lexicon=TITLES), pictured=True)
+    assert [s.effect for s in plan.spans] == ["avoid"]
+    assert plan.text == ""
 
 
 def test_a_department_beside_a_photo_leaves_what_is_for_all() -> None:
